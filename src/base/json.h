@@ -71,6 +71,7 @@ void json_end_object(struct json_writer *writer);
 void json_begin_array(struct json_writer *writer);
 void json_end_array(struct json_writer *writer);
 void json_key(struct json_writer *writer, const char *key); /* then exactly one value */
+void json_key_bytes(struct json_writer *writer, struct bytes key); /* a key that is data: valid UTF-8 */
 void json_string(struct json_writer *writer, struct bytes value); /* valid UTF-8; escapes what must be */
 void json_text(struct json_writer *writer, const char *value);
 void json_integer(struct json_writer *writer, int64_t value);

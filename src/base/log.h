@@ -21,7 +21,11 @@ struct log_field {
     const char *text; /* NULL: use number */
     int64_t number;
 };
-#define LOG_S(name_, text_) ((struct log_field){(name_), (text_) ? (text_) : "", 0})
+/* A text field; NULL is written as "". A function, so that text may be an array without a warning. */
+static inline struct log_field log_text_field(const char *name, const char *text) {
+    return (struct log_field){name, text ? text : "", 0};
+}
+#define LOG_S(name_, text_) log_text_field((name_), (text_))
 #define LOG_N(name_, number_) ((struct log_field){(name_), NULL, (int64_t)(number_)})
 
 void log_init(struct log *log, const struct clock *clock, int fd, enum log_level level, enum log_format format);

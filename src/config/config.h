@@ -13,7 +13,7 @@ enum setting_type {
     SETTING_SIZE,     /* "64MiB", "1GB" or bytes; minimum, maximum: bytes */
     SETTING_CHOICE,   /* one of choices, separated by | */
     SETTING_LIST,     /* a JSON list of texts or a comma list; maximum: count */
-    SETTING_PORTS,    /* a list of port numbers */
+    SETTING_PORTS,    /* a list of different port numbers, 0 for any free one; maximum: count */
 };
 
 /* One row for each setting; config/settings.c holds the table, in this order. */
@@ -57,7 +57,7 @@ struct setting {
     const char *name;
     enum setting_type type;
     int64_t minimum, maximum;
-    const char *choices;       /* CHOICE */
+    const char *choices;       /* CHOICE: separated by |. TEXT, LIST: a POSIX extended regular expression for each, or NULL */
     const char *default_value; /* as one would type it; "" for none */
     const char *help;          /* one line */
     bool secret;

@@ -15,6 +15,7 @@
 #define EVENT_LOG_HEADERS_MAX 16
 #define EVENT_LOG_KEY_MAX 256          /* bytes */
 #define EVENT_LOG_RECORD_MAX 1000000   /* bytes of one record with headers (Kafka's default broker limit) */
+#define EVENT_LOG_APPEND_MAX (16u << 20) /* bytes of all records of one append */
 #define EVENT_LOG_PARTITIONS_MAX 128   /* of one topic */
 #define EVENT_LOG_GROUP_MEMBERS_MAX 64
 
@@ -247,6 +248,9 @@ const char *event_log_topic_name(enum event_log_topic topic);
 /* The partition of a key: Kafka's murmur2 partitioner (the Java client's Utils.murmur2 and toPositive). A key of size 0
  * gets partition 0: Orderly's records all have keys. */
 int32_t event_log_partition_of(struct bytes key, int32_t partition_count);
+
+/* For adapters: TOO_LARGE or INVALID if the record breaks a limit of this header, with the reason in error. */
+enum status event_log_record_check(const struct event_log_record *record, int32_t partition_count, struct error *error);
 
 /* The header of that name, or NULL. */
 const struct event_log_header *event_log_header(const struct event_log_record *record, const char *name);

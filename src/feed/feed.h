@@ -44,7 +44,9 @@ struct feed_waiter {
 /* Registers; do so before the append. FULL: too many. Any thread. */
 enum status feed_wait(struct feed *feed, struct feed_waiter *waiter);
 
-/* True: the waiter was still registered and will not be called. False: it was called, or is being called now. */
+/* True: the waiter was still registered and will not be called. False: it was called, and the call has ended: a call that
+ * is under way on the feed's thread is waited for, so do not hold a lock that `verdict` takes. (From within a call, on the
+ * feed's thread itself, nothing is waited for.) Either way the struct is the caller's again. Any thread. */
 bool feed_cancel(struct feed *feed, struct feed_waiter *waiter);
 
 /* --- listeners: every event, by its headers (see order/event.h) --- */

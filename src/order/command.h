@@ -33,6 +33,10 @@ struct command {
     enum order_status target; /* TRANSITION */
 };
 
+/* "create", "transition", "amend". */
+const char *command_kind_name(enum command_kind kind);
+enum status command_kind_parse(struct bytes name, enum command_kind *kind_out);
+
 /* XXH3-128 over kind and payload (order fields, amend_set, target); ids, versions and times stay out. */
 void command_fingerprint(const struct command *command, uint8_t out[COMMAND_FINGERPRINT_SIZE]);
 

@@ -1,9 +1,9 @@
 /* The order store port: orders, every version of them (history), and listings.
  *
- * Threads and ownership are as in event_log/event_log.h: any thread may call; `done` comes exactly once, on the caller's
- * thread before the call returns or on a thread of the adapter, must not block, may submit further requests; request
- * structs and what they point to belong to the caller and stay unchanged until `done`. What a done callback is given to
- * read is valid until it returns: copy what must stay.
+ * Threads and ownership are as in event_log/event_log.h: any thread may call; `done` comes exactly once, on the
+ * caller's thread before the call returns or on a thread of the adapter, must not block, may submit further requests;
+ * request structs and what they point to belong to the caller and stay unchanged until `done`. What a done callback is
+ * given to read is valid until it returns: copy what must stay.
  *
  * Statuses of every `done`: OK; NOT_FOUND where said; UNAVAILABLE (nothing done, retry safe); UNKNOWN (writes: perhaps
  * done; all writes here are repeatable, so repeat); FULL; CORRUPT; NO_MEMORY; CLOSED. */
@@ -12,9 +12,9 @@
 
 #include "order/decide.h"
 
-#define ORDER_STORE_LIST_MAX 200  /* orders on one page */
-#define ORDER_STORE_BATCH_MAX 1024 /* keys or changes in one request */
-#define ORDER_STORE_CURSOR_MAX 48 /* bytes */
+#define ORDER_STORE_LIST_MAX 200    /* orders on one page */
+#define ORDER_STORE_BATCH_MAX 1024  /* keys or changes in one request */
+#define ORDER_STORE_CURSOR_MAX 48   /* bytes */
 #define ORDER_STORE_LIST_READS 1000 /* rows one page reads at most; then it is short and still says where to go on */
 
 /* One order, as it is now. NOT_FOUND: no such order. read_at_ms: wall time at which the read began. */
@@ -78,10 +78,10 @@ struct order_store_list {
     bool has_status;
     enum order_status status;
     int64_t created_after_ms, created_before_ms; /* exclusive; 0: none */
-    struct order_store_cursor cursor; /* INVALID from done if it is not one of this adapter's */
-    size_t limit;                     /* 1 to ORDER_STORE_LIST_MAX */
-    /* next: where the next page starts; its size is 0 at the end of the list. A page may be short, even empty, and still
-     * have a next. */
+    struct order_store_cursor cursor;            /* INVALID from done if it is not one of this adapter's */
+    size_t limit;                                /* 1 to ORDER_STORE_LIST_MAX */
+    /* next: where the next page starts; its size is 0 at the end of the list. A page may be short, even empty, and
+     * still have a next. */
     void (*done)(struct order_store_list *list, enum status status, const struct order *orders, size_t count,
                  const struct order_store_cursor *next, const char *error_text);
     void *data;

@@ -1,0 +1,48 @@
+/* Child processes of tests: started by exec, so that nothing of the parent's threads and locks is copied. */
+#include "support/child.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ARGUMENTS_MAX 16
+
+extern char **environ;
+
+pid_t child_start(const char *const *arguments, const char *preload) {
+    char path[512], *argv[ARGUMENTS_MAX + 2] = {path};
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (size < 0) abort();
+    path[size] = '\0';
+    for (int i = 0; arguments[i] && i < ARGUMENTS_MAX; i++) argv[i + 1] = (char *)arguments[i];
+    if (preload) {
+        setenv("LD_PRELOAD", preload, 1);
+        setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1); /* the library comes before the sanitizer's */
+    }
+    pid_t pid;
+    int rc = posix_spawn(&pid, path, NULL, NULL, argv, environ);
+    if (preload) {
+        unsetenv("LD_PRELOAD");
+        unsetenv("ASAN_OPTIONS");
+    }
+    if (rc == 0) return pid;
+    fprintf(stderr, "%s cannot be started: %s\n", path, strerror(rc));
+    abort();
+}
+
+int child_wait(pid_t pid, int timeout_s) {
+    for (long i = 0; i < timeout_s * 200L; i++) {
+        int status;
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    kill(pid, SIGKILL);
+    fprintf(stderr, "a child did not end within %d s\n", timeout_s);
+    abort();
+}
