@@ -144,7 +144,7 @@ def wrk(url, pids, connections, seconds, post=False, processes=()):
                          f"wrk.body = '{BODY}'\n")
         script.flush()
         before, client_before = cpu_seconds(pids), resource.getrusage(resource.RUSAGE_CHILDREN)
-        out = subprocess.run(['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--latency', '-s', script.name, url],
+        out = subprocess.run(['wrk', '-t1', f'-c{connections}', f'-d{round(seconds)}s', '--latency', '-s', script.name, url],
                              capture_output=True, text=True, check=True).stdout
         client_after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = cpu_seconds(pids) - before

@@ -9,7 +9,7 @@ import time
 
 from peers import BODY, Orderly, pace, rss_anon_mib, wait_for, wrk
 
-PENDING = {'ORDERLY_PENDING_MAX': '4000000'}  # `orderly api` alone: nothing takes the orders out of its table
+PENDING = {'ORDERLY_PENDING_MAX': '1000000'}  # `orderly api` alone: nothing takes the orders out of its table
 MIB = 1 << 20
 
 

@@ -17,7 +17,7 @@ static void show_value(const struct setting *setting, const char *raw, char out[
         return;
     }
     size_t size = 0;
-    for (; raw[size] && size < SHOWN_VALUE_SIZE; size++) {
+    for (; size < SHOWN_VALUE_SIZE && raw[size]; size++) {
         unsigned char c = (unsigned char)raw[size];
         out[size] = c >= ' ' && c < 0x7f ? (char)c : '?';
     }

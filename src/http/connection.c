@@ -4,6 +4,8 @@
 
 #include "http/internal.h"
 
+#define PEEK_AFTER_MS 100 /* of idleness */
+
 static void connection_link(struct http_server *server, struct connection *connection) {
     pthread_mutex_lock(&server->connections_mutex);
     connection->next = server->connections;
@@ -32,6 +34,7 @@ static struct connection *connection_new(struct http_server *server, struct MHD_
     connection->shard = &server->shards[(unsigned)fd % SHARD_COUNT];
     int64_t receive_ns = server->options.receive_timeout_ms * INT64_C(1000000);
     atomic_init(&connection->cut_at_ns, server_now_ns(server) + receive_ns);
+    atomic_init(&connection->peek_at_ns, CUT_NEVER);
     atomic_init(&connection->expires_at_ns, CUT_NEVER);
     pthread_mutex_init(&connection->mutex, NULL);
     connection_link(server, connection);
@@ -62,6 +65,13 @@ void connection_notify(void *data, struct MHD_Connection *mhd, void **context,
 
 void connection_set_cut(struct connection *connection, int64_t at_ns) {
     atomic_store_explicit(&connection->cut_at_ns, at_ns, memory_order_relaxed);
+    atomic_store_explicit(&connection->peek_at_ns, CUT_NEVER, memory_order_relaxed);
+}
+
+/* libmicrohttpd misses an end of stream that comes together with a request, and would keep the connection. */
+void connection_set_idle(struct connection *connection, int64_t now_ns) {
+    connection_set_cut(connection, now_ns + connection->server->options.idle_timeout_ms * INT64_C(1000000));
+    atomic_store_explicit(&connection->peek_at_ns, now_ns + PEEK_AFTER_MS * INT64_C(1000000), memory_order_relaxed);
 }
 
 void connection_set_deferred(struct connection *connection, struct http_request *request, int64_t expires_at_ns) {

@@ -46,6 +46,7 @@ struct connection {
     struct http_request *spare; /* a finished request's memory for the next one; its server thread only */
 
     _Atomic int64_t cut_at_ns;     /* the sweeper shuts the socket down then; CUT_NEVER */
+    _Atomic int64_t peek_at_ns;    /* the sweeper looks then whether the client has ended its side; CUT_NEVER */
     _Atomic int64_t expires_at_ns; /* of the deferred request; CUT_NEVER. A hint: the truth is under the mutex */
     pthread_mutex_t mutex;
     struct http_request *deferred; /* holds a reference: whoever takes it out (the sweeper, to expire it, or the end of
@@ -161,6 +162,8 @@ void server_refuse(struct http_server *server, int fd, const struct http_problem
 void connection_notify(void *data, struct MHD_Connection *mhd, void **context,
                        enum MHD_ConnectionNotificationCode code);
 void connection_set_cut(struct connection *connection, int64_t at_ns);
+/* The connection waits for its next request until then. */
+void connection_set_idle(struct connection *connection, int64_t now_ns);
 void connection_set_deferred(struct connection *connection, struct http_request *request, int64_t expires_at_ns);
 /* The deferred request with its reference, or NULL. */
 struct http_request *connection_take_deferred(struct connection *connection);

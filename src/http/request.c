@@ -99,7 +99,7 @@ void request_completed(void *data, struct MHD_Connection *mhd, void **context, e
     struct http_server *server = data;
     struct connection *connection = request->connection;
     int64_t now_ns = server_now_ns(server);
-    connection_set_cut(connection, now_ns + server->options.idle_timeout_ms * INT64_C(1000000));
+    connection_set_idle(connection, now_ns);
     if (request->is_active) {
         if (request->is_deferred) {
             struct http_request *deferred = connection_take_deferred(connection);

@@ -32,13 +32,21 @@ struct sweeper {
 
 /* --- deadlines --- */
 
-/* Takes the deferred requests that are due, and shuts down the sockets that are. A socket stays open as long as its
- * connection is in the list, so the descriptor cannot be another one's. */
+static bool has_ended(struct connection *connection) {
+    char byte;
+    atomic_store_explicit(&connection->peek_at_ns, CUT_NEVER, memory_order_relaxed);
+    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Shuts down what is due, and takes the deferred requests that are due. A socket stays open as long as its connection
+ * is in the list, so the descriptor cannot be another one's. */
 static struct http_request *collect_expired(struct http_server *server, int64_t now_ns) {
     struct http_request *expired = NULL;
     pthread_mutex_lock(&server->connections_mutex);
     for (struct connection *at = server->connections; at; at = at->next) {
-        if (atomic_load_explicit(&at->cut_at_ns, memory_order_relaxed) <= now_ns) shutdown(at->fd, SHUT_RDWR);
+        bool is_cut = atomic_load_explicit(&at->cut_at_ns, memory_order_relaxed) <= now_ns;
+        bool is_peeked = atomic_load_explicit(&at->peek_at_ns, memory_order_relaxed) <= now_ns;
+        if (is_cut || (is_peeked && has_ended(at))) shutdown(at->fd, SHUT_RDWR);
         if (atomic_load_explicit(&at->expires_at_ns, memory_order_relaxed) > now_ns) continue;
         struct http_request *request = connection_take_deferred(at);
         if (!request) continue;

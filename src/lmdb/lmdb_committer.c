@@ -160,13 +160,14 @@ static bool committer_lost_meta(struct lmdb_env *env) {
 }
 
 /* LMDB has aborted the transaction. Its own codes, no space and no memory mean that nothing of it counts: the next one
- * writes over its pages. Any other errno may be that of a sync, and must end the process. */
+ * writes over its pages. Any other errno may be that of a sync, and must end the process; but LMDB also says EIO for a
+ * write that a full disk cut short. */
 static void batch_commit_failed(struct lmdb_env *env, struct batch *batch, int rc) {
     struct error error;
+    if (rc == EIO && lmdb_space_is_tight(env)) rc = ENOSPC;
     enum status status = lmdb_status(rc, &error);
     bool is_harmless = rc < 0 || status == STATUS_FULL || status == STATUS_NO_MEMORY;
     if (!is_harmless || committer_lost_meta(env)) committer_fatal(env, rc);
-    if (status == STATUS_FULL) lmdb_space_was_short(env);
     if (rc == MDB_BAD_TXN) status = STATUS_CORRUPT; /* LMDB met a damaged page in one of the runs */
     batch_fail(batch, status, error.text);
 }
@@ -175,7 +176,6 @@ static void batch_write(struct lmdb_env *env, struct batch *batch, MDB_txn *txn)
     batch_run(batch, txn);
     if (batch->failure) {
         mdb_txn_abort(txn);
-        if (batch->failure == STATUS_FULL) lmdb_space_was_short(env);
         return;
     }
     int rc = mdb_txn_commit(txn);

@@ -81,7 +81,7 @@ void lmdb_space_init(struct lmdb_env *env);
 struct lmdb_room lmdb_space_refresh(struct lmdb_env *env);
 uint64_t lmdb_space_cost(const struct lmdb_env *env, const struct lmdb_job *job);
 void lmdb_space_wrote(struct lmdb_env *env, uint64_t cost_bytes);
-void lmdb_space_was_short(struct lmdb_env *env); /* a write ended with "no space" all the same */
+bool lmdb_space_is_tight(const struct lmdb_env *env);
 
 /* lmdb_read.c */
 void lmdb_reads_close(struct lmdb_env *env);

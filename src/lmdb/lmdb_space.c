@@ -160,10 +160,9 @@ void lmdb_space_wrote(struct lmdb_env *env, uint64_t cost_bytes) {
     env->space.free_bytes -= smaller(env->space.free_bytes, cost_bytes);
 }
 
-void lmdb_space_was_short(struct lmdb_env *env) {
-    env->space.allocated_end = 0;
-    env->space.free_bytes = 0;
-    env->space.next_count_ns = lmdb_now_ns() + TRY_AGAIN_NS;
+/* True while a whole batch does not fit: then a write may have been cut short, however it was reckoned. */
+bool lmdb_space_is_tight(const struct lmdb_env *env) {
+    return space_tail(env, space_used_end(env)) < env->space.reserve_bytes + BATCH_COST_MAX;
 }
 
 void lmdb_space_init(struct lmdb_env *env) {

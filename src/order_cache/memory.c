@@ -252,7 +252,7 @@ static void memory_clear(struct order_cache *base) {
     for (size_t i = 0; i < cache->shard_count; i++) {
         struct shard *shard = &cache->shards[i];
         pthread_mutex_lock(&shard->mutex);
-        if (shard->oldest) {
+        while (shard->oldest) {
             struct cached *oldest = shard->oldest;
             shard_remove(shard, shard_slot(cache, shard, oldest->hash, &oldest->order_id));
         }

@@ -75,6 +75,20 @@ static void test_idle_connections_are_closed(void **state) {
     harness_close(harness);
 }
 
+/* A client that ends its side together with its request gets its answer, and the end soon after. */
+static void test_half_closed(void **state) {
+    struct harness *harness = harness_open(NULL);
+    for (int i = 0; i < 5; i++) {
+        int fd = client_open(harness->port);
+        client_send(fd, ASK_PING);
+        shutdown(fd, SHUT_WR);
+        assert_int_equal(client_read(fd, true)->status, 200);
+        client_expect_end(fd);
+        close(fd);
+    }
+    harness_close(harness);
+}
+
 /* While a request is deferred only its own deadline counts. */
 static void test_deferred_is_not_idle(void **state) {
     struct clock_manual clock;
@@ -293,21 +307,22 @@ static int ask_once(uint16_t port, const char *text) {
     size_t size = 0;
     int fd = client_open(port), status = 0;
     client_send(fd, text);
-    shutdown(fd, SHUT_WR);
     for (ssize_t got; (got = recv(fd, answer + size, sizeof answer - 1 - size, 0)) > 0;) size += (size_t)got;
     close(fd);
     return sscanf(answer, "HTTP/1.1 %d", &status) == 1 ? status : 0;
 }
 
+#define ENDING "Host: localhost\r\nConnection: close\r\n"
+
 static void test_no_memory(void **state) {
     static const char *const requests[] = {
-        ASK_PING,
-        "GET /query?a=%41+b HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: 1\r\n\r\n",
-        HEAD_OF_POST "Content-Length: 9\r\n\r\n[1,2,3,4]",
-        "GET /problem HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "GET /mirror HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\n\r\n",
-        "OPTIONS /ping HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /ping HTTP/1.1\r\n" ENDING "\r\n",
+        "GET /query?a=%41+b HTTP/1.1\r\n" ENDING "X-Request-ID: 1\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nContent-Type: application/json\r\n" ENDING "Content-Length: 9\r\n\r\n[1,2,3,4]",
+        "GET /problem HTTP/1.1\r\n" ENDING "\r\n",
+        "GET /nothing HTTP/1.1\r\n" ENDING "\r\n",
+        "GET /mirror HTTP/1.1\r\n" ENDING "Origin: http://a.example\r\n\r\n",
+        "OPTIONS /ping HTTP/1.1\r\n" ENDING "\r\n",
     };
     struct harness *harness = harness_open(NULL);
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
@@ -356,6 +371,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_senders_are_cut),
         cmocka_unit_test(test_idle_connections_are_closed),
+        cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_deferred_is_not_idle),
         cmocka_unit_test(test_slow_reader_is_cut),
         cmocka_unit_test(test_connection_limit),

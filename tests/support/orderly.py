@@ -31,6 +31,12 @@ def wait_for(what, check, seconds=20):
         time.sleep(0.01)
 
 
+def clean_environment():
+    """The environment without anybody's settings."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith('ORDERLY_') and name not in ('KAFKA_BOOTSTRAP_SERVERS', 'CASSANDRA_CONTACT_POINTS', 'REDIS_HOST')}
+
+
 class DataDirectory:
     """A temporary data directory, removed at the end."""
 
@@ -52,11 +58,10 @@ class Process:
         self.log_file = open(self.log_path, 'ab')
         own = {'ORDERLY_' + name.upper(): str(value) for name, value in settings.items()}
         own.setdefault('ORDERLY_PORTS', str(self.port))
-        clean = {name: value for name, value in os.environ.items()
-                 if not name.startswith('ORDERLY_') and name not in ('KAFKA_BOOTSTRAP_SERVERS', 'CASSANDRA_CONTACT_POINTS', 'REDIS_HOST')}
         self.process = subprocess.Popen([BINARY, command, *arguments], stderr=self.log_file, stdout=self.log_file,
                                         cwd=os.path.dirname(data), preexec_fn=preexec,
-                                        env={**clean, 'ORDERLY_DATA_DIR': data, 'ORDERLY_LOG_FORMAT': 'json', **own, **(environment or {})})
+                                        env={**clean_environment(), 'ORDERLY_DATA_DIR': data, 'ORDERLY_LOG_FORMAT': 'json', **own,
+                                             **(environment or {})})
         if wait:
             self.wait_until_ready()
 
@@ -142,7 +147,7 @@ def run(data, command, *arguments, **settings):
     """Runs `orderly COMMAND ...` to its end: (exit code, standard output, standard error)."""
     own = {'ORDERLY_' + name.upper(): str(value) for name, value in settings.items()}
     done = subprocess.run([BINARY, command, *arguments], capture_output=True, text=True, timeout=300 * SLOW,
-                          cwd=os.path.dirname(data), env={**os.environ, 'ORDERLY_DATA_DIR': data, **own})
+                          cwd=os.path.dirname(data), env={**clean_environment(), 'ORDERLY_DATA_DIR': data, **own})
     return done.returncode, done.stdout, done.stderr
 
 

@@ -34,6 +34,18 @@ static bool headers_agree(const struct event_log_record *record, const struct ev
            bytes_equal(rig_header(record, "content-type"), BYTES("application/json"));
 }
 
+/* What the event says, but for the position: an attempt whose message lies in the log twice has two of them. */
+static struct bytes saying(const struct event *event, struct arena *arena) {
+    struct event said = *event;
+    struct buffer buffer;
+    said.offset = 0;
+    buffer_init(&buffer, EVENT_TEXT_MAX);
+    event_write(&buffer, &said);
+    struct bytes text = arena_copy(arena, buffer_bytes(&buffer));
+    buffer_free(&buffer);
+    return text;
+}
+
 /* Sorts, then folds the events of one attempt into one. */
 static void fold(struct verdicts *verdicts) {
     size_t count = 0;
@@ -72,7 +84,7 @@ struct verdicts verdicts_read(struct rig *rig, const int64_t *positions, struct 
         verdict->attempt_id = verdict->event.attempt_id;
         verdict->id = rig_header(record, "ce_id");
         verdict->type = rig_header(record, "ce_type");
-        verdict->value = record->value;
+        verdict->value = saying(&verdict->event, arena);
         verdict->count = 1;
         verdicts.count++;
     }

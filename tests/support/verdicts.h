@@ -8,7 +8,7 @@ struct verdict_of_attempt {
     struct uuid attempt_id;
     struct event event; /* of the first one */
     struct bytes id, type;
-    struct bytes value; /* the whole message */
+    struct bytes value; /* the whole message, with offset 0 */
     size_t count;       /* events of this attempt */
 };
 

@@ -223,6 +223,9 @@ static const struct {
     {"\"@\xc0\x80\"", "invalid UTF-8"},
     {"\"@\xc1\xbf\"", "invalid UTF-8"},
     {"\"@\xc3\"", "invalid UTF-8"},
+    {"\"@\xc3", "invalid UTF-8"},
+    {"\"@\xe2\x82", "invalid UTF-8"},
+    {"\"@\xf0\x9f\x98", "invalid UTF-8"},
     {"\"@\xe0\x9f\xbf\"", "invalid UTF-8"},
     {"\"@\xed\xa0\x80\"", "invalid UTF-8"}, /* a surrogate */
     {"\"@\xe2\x82\"", "invalid UTF-8"},

@@ -11,7 +11,7 @@
 #include "order/decide.h"
 #include "unit/order_sample.h"
 
-#define SEQUENCES 6000
+#define SEQUENCES 20000
 #define LENGTH_MAX 10
 #define RESTORED_MAX 3
 #define VERSIONS_MAX (LENGTH_MAX + RESTORED_MAX + 1)

@@ -84,6 +84,28 @@ static void test_every_cut_row_is_corrupt(void **state) {
     assert_int_equal(decode(arena, key, longer, size + 1, &decoded), STATUS_CORRUPT);
 }
 
+/* The encoder trusts its caller, so it can make what the decoder must not take. */
+static void test_more_items_or_pairs_than_allowed_are_corrupt(void **state) {
+    struct arena *arena = *state;
+    struct random_seeded random;
+    random_seeded_init(&random, 4);
+    struct history_row *row = sample_row(arena, &random.base, "Ada", SAMPLE_TIME_MS), decoded;
+    uint8_t key[HISTORY_KEY_SIZE];
+    size_t size;
+    row->order.items = store_test_alloc(arena, ORDER_ITEMS_MAX + 1, sizeof *row->order.items);
+    row->order.metadata = store_test_alloc(arena, ORDER_METADATA_MAX + 1, sizeof *row->order.metadata);
+    for (size_t over = 0; over <= 1; over++) {
+        row->order.item_count = ORDER_ITEMS_MAX + over;
+        row->order.metadata_count = ORDER_METADATA_MAX;
+        const uint8_t *data = encode(arena, row, key, &size);
+        assert_int_equal(decode(arena, key, data, size, &decoded), over ? STATUS_CORRUPT : STATUS_OK);
+        row->order.item_count = ORDER_ITEMS_MAX;
+        row->order.metadata_count = ORDER_METADATA_MAX + over;
+        data = encode(arena, row, key, &size);
+        assert_int_equal(decode(arena, key, data, size, &decoded), over ? STATUS_CORRUPT : STATUS_OK);
+    }
+}
+
 /* Random damage that a checksum did not see: refused, or a row within all limits. */
 static void test_random_bytes_never_do_harm(void **state) {
     struct arena *arena = *state, own;
@@ -157,6 +179,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_rows_survive_the_way_there_and_back),
         TEST(test_every_cut_row_is_corrupt),
+        TEST(test_more_items_or_pairs_than_allowed_are_corrupt),
         TEST(test_random_bytes_never_do_harm),
         TEST(test_listing_keys_sort_newest_first),
         TEST(test_current_rows_survive_and_others_are_refused),

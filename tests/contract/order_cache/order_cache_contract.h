@@ -20,7 +20,7 @@ struct order_cache_subject {
 /* Runs all tests; returns the number of failures. */
 int order_cache_contract_run(struct order_cache_subject *subject);
 
-/* --- for the suite's files --- */
+/* --- order_cache_requests.c --- */
 
 /* An order id of a number, and a value that only this id and version have. */
 struct uuid cache_test_id(uint64_t number);
@@ -43,7 +43,7 @@ enum status cache_test_put(struct order_cache *cache, const struct uuid *order_i
 enum status cache_test_put_version(struct order_cache *cache, const struct uuid *order_id, uint32_t version,
                                    int64_t expires_at_ms);
 
-/* order_cache_threads.c */
+/* --- order_cache_threads.c --- */
 void test_concurrent_puts_end_at_the_highest_version(void **state);
 void test_concurrent_use_gives_only_genuine_values(void **state);
 
