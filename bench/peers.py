@@ -17,6 +17,22 @@ BODY = ('{"customer_name":"Ada","items":[{"item":"lamp","quantity":2,"unit_price
         '{"item":"shade","quantity":1,"unit_price":499}]}')
 
 
+# A thousand customers in turn: one customer alone would be a gift to the listing by customer.
+POST_SCRIPT = f"""
+local requests, next = {{}}, 0
+init = function()
+  for i = 1, 1000 do
+    local body = string.gsub('{BODY}', 'Ada', 'Customer ' .. i)
+    requests[i] = wrk.format('POST', nil, {{['Content-Type'] = 'application/json'}}, body)
+  end
+end
+request = function()
+  next = next % 1000 + 1
+  return requests[next]
+end
+"""
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -140,8 +156,7 @@ def wrk(url, pids, connections, seconds, post=False, processes=()):
     """One wrk run: requests per second, CPU microseconds per request of the server and of the client, failures."""
     with tempfile.NamedTemporaryFile('w', suffix='.lua') as script:
         if post:
-            script.write('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
-                         f"wrk.body = '{BODY}'\n")
+            script.write(POST_SCRIPT)
         script.flush()
         before, client_before = cpu_seconds(pids), resource.getrusage(resource.RUSAGE_CHILDREN)
         out = subprocess.run(['wrk', '-t1', f'-c{connections}', f'-d{round(seconds)}s', '--latency', '-s', script.name, url],

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api/near_cache.h"
 #include "api/order_view.h"
 
 /* --- the requests that wait: kept so that api_free can end them when the feed is closed --- */
@@ -64,9 +65,11 @@ static void respond_rejected(struct create *create, const struct event *event) {
     http_respond_problem(create->request, &problem);
 }
 
-/* The feed's thread. */
+/* The feed's thread. What the client is told now, its next read must not fall behind, whether the feed calls its
+ * listeners before its waiters or after. */
 static void verdict_arrived(struct feed_waiter *waiter, const struct event *event) {
     struct create *create = waiter->data;
+    if (event->has_order) near_cache_event(create->api, &event->order_id, event->order.version);
     if (deferred_claim(&create->deferred)) {
         if (event->verdict != VERDICT_REJECTED && event->has_order)
             respond_created(create, event);

@@ -93,7 +93,7 @@ void embedded_append(struct event_log *base, struct event_log_append *append) {
     struct embedded_log *log = embedded_log_of(base);
     struct append_work *work = (struct append_work *)(void *)append->reserved;
     struct error error;
-    size_t size;
+    size_t size = 0;
     enum status status = append_check(log, append, &size, &error);
     if (status) {
         append->done(append, status, error.text);

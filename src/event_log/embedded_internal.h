@@ -9,7 +9,7 @@
 #define EMBEDDED_NAME_MAX 64 /* characters of a namespace prefix and of a group's name */
 #define EMBEDDED_KEY_MAX 128 /* of a row in the positions database */
 #define EMBEDDED_TRIM_RECORDS_MAX 1000 /* removed in one transaction */
-#define EMBEDDED_TRIM_SIZE (512u << 10) /* about what such a transaction writes */
+#define EMBEDDED_TRIM_SIZE (16u << 10) /* about what that writes: pages that it empties are used again at once */
 
 /* One database for each partition of each topic (offset -> sealed record), and one for positions. Handles are set by
  * setup or open, before other threads have the log, and never change. */

@@ -62,7 +62,7 @@ enum status event_log_record_check(const struct event_log_record *record, int32_
         size_t name_size = strlen(record->headers[i].name);
         if (name_size == 0 || name_size > HEADER_NAME_MAX)
             return error_set(error, STATUS_INVALID, "a header's name has %zu characters", name_size);
-        size = add_up_to_limit(size, name_size + record->headers[i].value.size);
+        size = add_up_to_limit(add_up_to_limit(size, name_size), record->headers[i].value.size);
     }
     if (add_up_to_limit(size, record->value.size) > EVENT_LOG_RECORD_MAX)
         return error_set(error, STATUS_TOO_LARGE, "a record has more than %d bytes", EVENT_LOG_RECORD_MAX);

@@ -31,7 +31,7 @@ static struct connection *connection_new(struct http_server *server, struct MHD_
     connection->server = server;
     connection->mhd = mhd;
     connection->fd = fd;
-    connection->shard = &server->shards[(unsigned)fd % SHARD_COUNT];
+    connection->shard = shard_of(server, mhd);
     int64_t receive_ns = server->options.receive_timeout_ms * INT64_C(1000000);
     atomic_init(&connection->cut_at_ns, server_now_ns(server) + receive_ns);
     atomic_init(&connection->peek_at_ns, CUT_NEVER);

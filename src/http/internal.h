@@ -26,14 +26,19 @@
 #define RESPONSE_ARENA_LIMIT_SIZE (32u << 20) /* headers and copied body of one response */
 #define BODY_KEPT_SIZE 4096                   /* a larger body buffer is freed with its request */
 #define REQUEST_ID_SIZE 129                   /* 128 characters and a NUL */
-#define SHARD_COUNT 8
+#define SHARD_COUNT 8                         /* libmicrohttpd threads at most */
 
-/* --- what a shard of the connections has under way; on its own cache line, so that threads do not share one --- */
+/* --- what belongs to one libmicrohttpd thread; the second half is what other threads write --- */
 struct shard {
-    alignas(64) _Atomic int64_t active; /* requests between their headers and the end of their answer */
-    _Atomic int64_t suspended;          /* connections suspended whose resume has not returned yet */
-    _Atomic uint64_t received_bytes;    /* of bodies; the sweeper moves them to the metrics */
+    alignas(64) _Atomic(struct MHD_Daemon *) worker; /* the thread's daemon; NULL: not taken yet */
+    _Atomic int64_t active;                          /* requests between their headers and the end of their answer */
+    _Atomic uint64_t received_bytes;                 /* of bodies; the sweeper moves them to the metrics */
     _Atomic uint64_t sent_bytes;
+
+    alignas(64) _Atomic int64_t suspended; /* connections suspended whose resume has not returned yet */
+    _Atomic int64_t responders;            /* threads inside resume_later */
+    _Atomic(struct http_request *) ready;  /* suspended requests that have their response: a stack */
+    _Atomic bool waking;                   /* a connection was resumed and the thread has not looked at ready since */
 };
 
 /* --- a connection: made and freed on its server thread --- */
@@ -120,6 +125,7 @@ struct http_request {
     const struct http_route *route; /* NULL: refused, or OPTIONS */
     size_t body_max;
     struct buffer body;
+    size_t received_size;        /* of the body, kept or dropped */
     struct http_problem refusal; /* .status 0: not refused */
     int64_t started_ns;
     bool is_http_1_0; /* which may come without Host */
@@ -129,6 +135,7 @@ struct http_request {
     void *data;
     void (*expired)(struct http_request *request);
     struct http_request *next_expired; /* the sweeper's list */
+    struct http_request *next_ready;   /* shard->ready */
 
     struct arena response_arena; /* the responder's */
     struct response response;
@@ -184,9 +191,16 @@ void request_refuse(struct http_request *request, int status, const char *code, 
 void request_copy_headers(struct http_request *request);
 void request_set_id(struct http_request *request);
 
+/* resume.c */
+struct shard *shard_of(struct http_server *server, struct MHD_Connection *mhd);
+/* Resumes the connection of a request whose response is ready, now. */
+void resume_now(struct http_request *request);
+/* Any thread: has the connection resumed, together with others if there are any. */
+void resume_later(struct http_request *request);
+/* Server thread, whenever a connection has been resumed: resumes all that have become ready meanwhile. */
+void resume_ready(struct shard *shard);
+
 /* respond.c */
-/* Resumes the connection of a request whose response is ready. */
-void request_resume(struct http_request *request);
 /* Hands the response to libmicrohttpd; server thread. MHD_NO: no memory, the connection ends. */
 enum MHD_Result response_queue(struct http_request *request);
 bool response_is_begun(const struct http_request *request);

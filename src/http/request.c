@@ -100,6 +100,7 @@ void request_completed(void *data, struct MHD_Connection *mhd, void **context, e
     struct connection *connection = request->connection;
     int64_t now_ns = server_now_ns(server);
     connection_set_idle(connection, now_ns);
+    if (request->phase == PHASE_WAITING) resume_ready(connection->shard); /* resumed, but the client had gone */
     if (request->is_active) {
         if (request->is_deferred) {
             struct http_request *deferred = connection_take_deferred(connection);
@@ -164,14 +165,12 @@ static enum MHD_Result cut_body(struct http_request *request) {
 }
 
 static enum MHD_Result on_body(struct http_request *request, const char *data, size_t *size) {
+    bool is_dropped = request->refusal.status || (request->route && request->route->body == HTTP_BODY_NONE);
     atomic_fetch_add_explicit(&request->connection->shard->received_bytes, *size, memory_order_relaxed);
-    if (request->body.size + *size > request->body_max) return cut_body(request);
-    if (request->refusal.status || (request->route && request->route->body == HTTP_BODY_NONE)) {
-        request->body.size += *size; /* dropped, but counted */
-    } else {
-        buffer_put(&request->body, (struct bytes){data, *size});
-        if (request->body.status) request_refuse(request, 503, "out_of_memory", "not enough memory for this request");
-    }
+    request->received_size += *size;
+    if (request->received_size > request->body_max) return cut_body(request);
+    if (!is_dropped) buffer_put(&request->body, (struct bytes){data, *size});
+    if (request->body.status) request_refuse(request, 503, "out_of_memory", "not enough memory for this request");
     *size = 0;
     return MHD_YES;
 }
@@ -231,7 +230,7 @@ static enum MHD_Result suspend(struct http_request *request) {
     }
     request->phase = PHASE_WAITING;
     MHD_suspend_connection(request->connection->mhd);
-    if (atomic_fetch_or(&request->flags, SUSPENDED) & RESPONSE_READY) request_resume(request);
+    if (atomic_fetch_or(&request->flags, SUSPENDED) & RESPONSE_READY) resume_now(request);
     return MHD_YES;
 }
 
@@ -253,7 +252,7 @@ enum MHD_Result request_continue(void *data, struct MHD_Connection *mhd, const c
     switch (request->phase) {
     case PHASE_LINE: return on_headers(request, method, version);
     case PHASE_BODY: return *upload_size ? on_body(request, upload, upload_size) : on_end(request);
-    case PHASE_WAITING: return response_queue(request);
+    case PHASE_WAITING: resume_ready(request->connection->shard); return response_queue(request);
     case PHASE_QUEUED: break;
     }
     return MHD_NO;

@@ -17,15 +17,9 @@ bool response_is_begun(const struct http_request *request) {
     return atomic_load(&request->responder) != 0 || (atomic_load(&request->flags) & RESPONSE_READY);
 }
 
-void request_resume(struct http_request *request) {
-    struct shard *shard = request->connection->shard;
-    MHD_resume_connection(request->connection->mhd); /* from here on the request may end */
-    atomic_fetch_sub(&shard->suspended, 1);          /* and from here on the server */
-}
-
 /* The response is complete. Until RESPONSE_READY is set the connection stays suspended, and so alive. */
 static bool response_finish(struct http_request *request) {
-    if (atomic_fetch_or(&request->flags, RESPONSE_READY) & SUSPENDED) request_resume(request);
+    if (atomic_fetch_or(&request->flags, RESPONSE_READY) & SUSPENDED) resume_later(request);
     return true;
 }
 

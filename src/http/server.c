@@ -26,15 +26,21 @@ int64_t server_now_ns(const struct http_server *server) {
     return clock_monotonic_ns(server->options.clock);
 }
 
-static int64_t count_shards(const struct http_server *server, bool suspended) {
+int64_t server_active(const struct http_server *server) {
     int64_t count = 0;
     for (size_t i = 0; i < SHARD_COUNT; i++)
-        count += atomic_load(suspended ? &server->shards[i].suspended : &server->shards[i].active);
+        count += atomic_load(&server->shards[i].active);
     return count;
 }
 
-int64_t server_active(const struct http_server *server) {
-    return count_shards(server, false);
+/* Connections that are suspended, then threads that are just resuming some: in this order, see resume_later. */
+static int64_t server_suspended(const struct http_server *server) {
+    int64_t count = 0;
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        count += atomic_load(&server->shards[i].suspended);
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        count += atomic_load(&server->shards[i].responders);
+    return count;
 }
 
 size_t http_server_active(const struct http_server *server) {
@@ -127,8 +133,8 @@ static enum status start_daemon(struct http_server *server, struct error *error)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
         NULL, request_continue, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
         MHD_OPTION_NOTIFY_COMPLETED, request_completed, server, MHD_OPTION_URI_LOG_CALLBACK, request_begin, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        limit, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_SIZE,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, limit,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_SIZE,
         MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
     return server->daemon ? STATUS_OK : error_set_errno(error, STATUS_IO, errno, "cannot start the HTTP threads");
 }
@@ -157,6 +163,7 @@ static enum status open_parts(struct http_server *server, struct error *error) {
 
 enum status http_server_open(const struct http_server_options *options, struct http_server **server_out,
                              struct error *error) {
+    if (options->threads > SHARD_COUNT) return error_set(error, STATUS_INVALID, "at most %d HTTP threads", SHARD_COUNT);
     struct http_server *server = aligned_alloc(alignof(struct http_server), sizeof *server);
     if (!server) return error_set(error, STATUS_NO_MEMORY, "no memory for the HTTP server");
     memset(server, 0, sizeof *server);
@@ -179,10 +186,11 @@ enum status http_server_open(const struct http_server_options *options, struct h
 /* --- draining and closing --- */
 
 /* Waits until the count is 0 for at most timeout_ms of real time. True if it is. */
-static bool wait_until_none(const struct http_server *server, bool suspended, int timeout_ms) {
+static bool wait_until_none(const struct http_server *server, int64_t (*count)(const struct http_server *),
+                            int timeout_ms) {
     const struct clock *clock = clock_system();
     int64_t until_ns = clock_monotonic_ns(clock) + timeout_ms * INT64_C(1000000);
-    while (count_shards(server, suspended) != 0) {
+    while (count(server) != 0) {
         if (clock_monotonic_ns(clock) >= until_ns) return false;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
     }
@@ -192,7 +200,7 @@ static bool wait_until_none(const struct http_server *server, bool suspended, in
 enum status http_server_drain(struct http_server *server, int timeout_ms) {
     atomic_store(&server->draining, true);
     listener_stop(server->listener);
-    return wait_until_none(server, false, timeout_ms) ? STATUS_OK : STATUS_BUSY;
+    return wait_until_none(server, server_active, timeout_ms) ? STATUS_OK : STATUS_BUSY;
 }
 
 static struct http_request *collect_deferred(struct http_server *server) {
@@ -225,8 +233,8 @@ static void answer_deferred(struct http_server *server) {
 static bool stop_daemon(struct http_server *server) {
     atomic_store(&server->closing, true);
     answer_deferred(server);
-    if (!wait_until_none(server, true, RESUME_WAIT_MS)) return false;
-    wait_until_none(server, false, LAST_ANSWERS_WAIT_MS);
+    if (!wait_until_none(server, server_suspended, RESUME_WAIT_MS)) return false;
+    wait_until_none(server, server_active, LAST_ANSWERS_WAIT_MS);
     MHD_stop_daemon(server->daemon);
     return true;
 }

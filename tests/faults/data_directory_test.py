@@ -48,15 +48,15 @@ def main():
 
         with open(fresh(), 'r+b') as file:
             file.truncate(3 * 4096)
-        refused(directory.path, ['truncated'])
+        refused(directory.path, ['cut off'])
 
         with open(fresh(), 'wb') as file:
             file.write(b'SQLite format 3\0' + b'\0' * 8176)
-        refused(directory.path, ['not', 'another program'])
+        refused(directory.path, ['not made by Orderly'])
 
         with open(fresh(), 'wb') as file:
             file.write(b'')
-        refused(directory.path, ['empty', 'truncated', 'not'])
+        refused(directory.path, ['empty', 'cut off', 'not made by Orderly'])
 
         fresh()
         code, out, _ = run(directory.path, 'check')

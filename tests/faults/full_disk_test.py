@@ -1,6 +1,7 @@
 """A full disk: new orders get 503 and nothing is half written, what was promised is processed, and room heals it.
 
 RLIMIT_FSIZE makes the data file hit a wall without any mount; ORDERLY_DATA_LIMIT is the same wall by setting."""
+import json
 import os
 import resource
 import sys
@@ -12,11 +13,17 @@ MIB = 1 << 20
 ORDER = {'customer_name': 'Ada', 'items': [{'item': 'x' * 200, 'quantity': 1} for _ in range(100)]}  # some 25 KB each
 
 
+SMALL = {'customer_name': 'Ada', 'item': 'lamp', 'quantity': 1}
+
+
 def fill(server):
-    """Posts until 503; returns the ids that were acknowledged."""
+    """Posts large orders, then small ones, until not even these fit; returns the ids that were acknowledged."""
+    return post_until_full(server, ORDER) + post_until_full(server, SMALL)
+
+
+def post_until_full(server, order):
     acknowledged, connection = [], server.connection()
-    import json
-    body = json.dumps(ORDER)
+    body = json.dumps(order)
     for _ in range(20000):
         connection.request('POST', '/orders', body, {'Content-Type': 'application/json'})
         answer = connection.getresponse()

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.parse
 
-BINARY = os.environ.get('ORDERLY_BINARY', 'build/release/orderly')
+BINARY = os.path.abspath(os.environ.get('ORDERLY_BINARY', 'build/release/orderly'))
 SLOW = 10 if os.environ.get('ORDERLY_SANITIZED') else 1  # sanitizers take their time
 
 
