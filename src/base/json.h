@@ -14,6 +14,10 @@
 #define JSON_VALUES_MAX 20000            /* values in one document */
 #define JSON_INTEGER_MAX 9007199254740991 /* 2^53 - 1 */
 
+/* An arena limit that suffices for every document of up to 1 MiB, in blocks of up to 64 KiB: with it NO_MEMORY speaks of
+ * the machine, never of the document. */
+#define JSON_ARENA_SIZE (8 << 20)
+
 enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /* One value of the tree. Strings are unescaped; they point into the source where they had no escapes, so the source

@@ -36,7 +36,8 @@ static inline const char *json_skip_plain(const char *at, const char *end) {
         if ((below_space | is_quote | is_backslash | word) & ones * 0x80) break;
         at += 8;
     }
-    while (at < end && (uint8_t)*at >= ' ' && (uint8_t)*at < 0x80 && *at != '"' && *at != '\\') at++;
+    while (at < end && (uint8_t)*at >= ' ' && (uint8_t)*at < 0x80 && *at != '"' && *at != '\\')
+        at++;
     return at;
 }
 

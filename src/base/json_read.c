@@ -44,7 +44,8 @@ static enum status fail_expected(struct reader *reader, const char *expected) {
 
 static inline void skip_space(struct reader *reader) {
     const char *at = reader->at;
-    while (at < reader->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) at++;
+    while (at < reader->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
     reader->at = at;
 }
 
@@ -194,7 +195,8 @@ static inline bool is_digit(const struct reader *reader, const char *at) {
 /* Moves over digits; false if there are none. */
 static bool skip_digits(const struct reader *reader, const char **at) {
     if (!is_digit(reader, *at)) return false;
-    while (is_digit(reader, *at)) ++*at;
+    while (is_digit(reader, *at))
+        ++*at;
     return true;
 }
 
@@ -226,7 +228,8 @@ static enum status read_number(struct reader *reader, struct json_value *value) 
     at += is_negative;
     const char *digits = at;
     int64_t integer = 0;
-    while (is_digit(reader, at) && at - digits < FAST_DIGITS_MAX) integer = integer * 10 + (*at++ - '0');
+    while (is_digit(reader, at) && at - digits < FAST_DIGITS_MAX)
+        integer = integer * 10 + (*at++ - '0');
     if (at == digits) return reader->at = at, fail_expected(reader, "a digit");
     bool has_more = skip_digits(reader, &at);
     if (*digits == '0' && at - digits > 1) return fail(reader, digits, STATUS_INVALID, "a number starts with 0");
@@ -303,7 +306,8 @@ static const char *key_position(const struct reader *reader, struct bytes key) {
 static enum status fail_duplicate(struct reader *reader, const char *at, struct bytes key) {
     size_t shown = key.size;
     if (shown > SHOWN_KEY_MAX)
-        for (shown = SHOWN_KEY_MAX; ((uint8_t)key.data[shown] & 0xc0) == 0x80;) shown--; /* not inside a character */
+        for (shown = SHOWN_KEY_MAX; ((uint8_t)key.data[shown] & 0xc0) == 0x80;)
+            shown--; /* not inside a character */
     return fail(reader, at, STATUS_INVALID, "duplicate key \"%.*s%s\"", (int)shown, key.data,
                 shown < key.size ? "..." : "");
 }
@@ -320,7 +324,8 @@ static enum status check_many_keys(struct reader *reader, const struct json_valu
     const struct json_value **sorted = arena_alloc(reader->arena, object->count * sizeof *sorted);
     if (!sorted) return STATUS_NO_MEMORY;
     size_t count = 0;
-    for (const struct json_value *member = object->first; member; member = member->next) sorted[count++] = member;
+    for (const struct json_value *member = object->first; member; member = member->next)
+        sorted[count++] = member;
     qsort(sorted, count, sizeof *sorted, compare_keys);
     const char *first_repeat = NULL;
     struct bytes repeated = {0};
@@ -392,8 +397,8 @@ enum status json_read(struct bytes source, struct arena *arena, struct json_valu
                       struct json_error *error_out) {
     static const char nothing[1] = "";
     const char *start = source.data ? source.data : nothing;
-    struct reader reader = {.start = start, .at = start, .end = start + source.size, .arena = arena,
-                            .error = error_out};
+    struct reader reader = {
+        .start = start, .at = start, .end = start + source.size, .arena = arena, .error = error_out};
     struct json_value *value;
     skip_space(&reader);
     enum status status = new_value(&reader, &value);

@@ -13,6 +13,7 @@ bool json_utf8_is_valid(struct bytes bytes) {
 
 size_t json_utf8_length(struct bytes bytes) {
     size_t length = 0;
-    for (size_t i = 0; i < bytes.size; i++) length += ((uint8_t)bytes.data[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < bytes.size; i++)
+        length += ((uint8_t)bytes.data[i] & 0xc0) != 0x80;
     return length;
 }

@@ -63,12 +63,27 @@ static void put_escape(struct buffer *buffer, char c) {
 
 /* The end of the run that needs no escape. Bytes above ASCII are valid UTF-8 by agreement. */
 static const char *skip_unescaped(const char *at, const char *end) {
-    while ((at = json_skip_plain(at, end)) < end && (uint8_t)*at >= 0x80) at++;
+    while ((at = json_skip_plain(at, end)) < end && (uint8_t)*at >= 0x80)
+        at++;
     return at;
 }
 
+/* Puts a string that needs no escapes at one go; most are such. */
+static void put_plain_string(struct buffer *buffer, struct bytes value) {
+    char *to = buffer_reserve(buffer, value.size + 2);
+    if (!to) return;
+    to[0] = to[value.size + 1] = '"';
+    memcpy(to + 1, value.data, value.size);
+    buffer->size += value.size + 2;
+}
+
 static void put_string(struct buffer *buffer, struct bytes value) {
-    const char *at = value.size ? value.data : "", *end = at + value.size;
+    if (value.size == 0) value = BYTES(""); /* its data may be NULL */
+    const char *at = value.data, *end = at + value.size;
+    if (skip_unescaped(at, end) == end) {
+        put_plain_string(buffer, value);
+        return;
+    }
     buffer_put_char(buffer, '"');
     while (at < end) {
         const char *run = at;

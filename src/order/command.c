@@ -131,8 +131,8 @@ static enum status read_amend(const struct json_value *payload, struct arena *ar
     enum status status = STATUS_OK;
     if (json_member(payload, "customer_name")) {
         command->amend_set |= AMEND_CUSTOMER_NAME;
-        status = member_text(payload, "customer_name", TEXT_NAME, 1, ORDER_CUSTOMER_NAME_MAX, &order->customer_name,
-                             error);
+        status =
+            member_text(payload, "customer_name", TEXT_NAME, 1, ORDER_CUSTOMER_NAME_MAX, &order->customer_name, error);
     }
     if (!status && json_member(payload, "items")) {
         command->amend_set |= AMEND_ITEMS;
@@ -210,8 +210,7 @@ static enum status read_head(const struct json_value *message, struct command *c
     if (!status) status = member_uuid(message, "order_id", &command->order_id, error);
     if (!status) status = member_uuid(message, "command_id", &command->command_id, error);
     if (!status) status = member_uuid(message, "attempt_id", &command->attempt_id, error);
-    if (!status)
-        status = member_hex(message, "fingerprint", command->fingerprint, sizeof command->fingerprint, error);
+    if (!status) status = member_hex(message, "fingerprint", command->fingerprint, sizeof command->fingerprint, error);
     if (!status) status = member_integer(message, "expected_version", 0, ORDER_VERSION_MAX, &version, error);
     if (!status) status = member_integer(message, "time_ms", 0, MEMBER_TIME_MS_MAX, &command->time_ms, error);
     if (!status) status = member_bool(message, "minted", &command->minted, error);
@@ -239,8 +238,7 @@ enum status command_read(struct bytes value, struct arena *arena, struct command
         return error_set(error, STATUS_INVALID, "a command has at most %d bytes", COMMAND_TEXT_MAX);
     if ((status = read_head(message, &command, error))) return status;
     const struct json_value *payload = json_member(message, "payload");
-    if (!payload || payload->kind != JSON_OBJECT)
-        return error_set(error, STATUS_INVALID, "payload must be an object");
+    if (!payload || payload->kind != JSON_OBJECT) return error_set(error, STATUS_INVALID, "payload must be an object");
     if ((status = payloads[command.kind].read(payload, arena, &command, error))) return status;
     command_fingerprint(&command, fingerprint);
     if (memcmp(fingerprint, command.fingerprint, sizeof fingerprint) != 0)

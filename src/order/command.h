@@ -44,8 +44,8 @@ void command_fingerprint(const struct command *command, uint8_t out[COMMAND_FING
 void command_write(struct buffer *out, const struct command *command);
 
 /* Reads and checks a command in full. INVALID: poison, error says why. UNSUPPORTED: a newer schema or an unknown rules
- * table: a newer program can read it, *schema_out (may be NULL) has its number. NO_MEMORY. Text points into value and
- * arena. */
+ * table: a newer program can read it, *schema_out (may be NULL) has its number. NO_MEMORY: give the arena a limit of
+ * JSON_ARENA_SIZE at least, so that no message can be the cause. Text points into value and arena. */
 enum status command_read(struct bytes value, struct arena *arena, struct command *command_out, uint32_t *schema_out,
                          struct error *error);
 

@@ -9,13 +9,13 @@
  * Therefore the decision may depend only on what the first run saw: row e and row e+1 as far as their positions are
  * not above p, or made by p itself. A later row e is "absent" (version_ahead). A later row e+1 needs no look either,
  * whether its command id is ours or another's: at first sight it was not there, so row e alone decided. If row e had
- * allowed the command, row e+1 would have been written at p and could not be a later one; so it was rejected or a no-op,
- * and is so again. (That is why "my command id" may not be looked at before positions: a second attempt under the same
- * key with another payload may have been applied after the first was rejected, and that must not turn the first one's
- * answer into key_reused.)
- * A row e+1 that was there at first sight is there in every replay: its command id, fingerprint, status and row e decide,
- * and none of them changes. Last, the command's own row: at first sight row e+1 was absent and row e allowed it; in a
- * replay row e+1 has its command id and fingerprint: the same verdict, `repeat` apart. */
+ * allowed the command, row e+1 would have been written at p and could not be a later one; so it was rejected or a
+ * no-op, and is so again. (That is why "my command id" may not be looked at before positions: a second attempt under
+ * the same key with another payload may have been applied after the first was rejected, and that must not turn the
+ * first one's answer into key_reused.) A row e+1 that was there at first sight is there in every replay: its command
+ * id, fingerprint, status and row e decide, and none of them changes. Last, the command's own row: at first sight row
+ * e+1 was absent and row e allowed it; in a replay row e+1 has its command id and fingerprint: the same verdict,
+ * `repeat` apart. */
 #include "order/decide.h"
 
 /* A row is visible to a command if the first run saw it, or the command made it itself. */

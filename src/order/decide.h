@@ -48,7 +48,7 @@ struct decision {
     /* The row to write, if write. Points into the command and the rows given. */
     struct history_row row;
     /* The order to show beside the verdict: row e+1's for CREATED and APPLIED, the one with the target status for
-     * UNCHANGED, row e's for REJECTED (row e+1's for ORDER_EXISTS and KEY_REUSED); NULL where there is none. Points
+     * UNCHANGED, row e's for REJECTED (row e+1's for ORDER_EXISTS and KEY_REUSED, NULL for VERSION_AHEAD). Points
      * into `row` of this struct or into the rows given: do not copy the struct and keep the pointer. */
     const struct order *shown;
 };

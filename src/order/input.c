@@ -45,8 +45,8 @@ static const struct input_field fields[FIELD_COUNT] = {
     [FIELD_LINE_ITEM] = {LINE_PREFIX "item", "string", 1, ORDER_ITEM_NAME_MAX, true},
     [FIELD_LINE_QUANTITY] = {LINE_PREFIX "quantity", "integer", 1, ORDER_QUANTITY_MAX, true},
     [FIELD_LINE_UNIT_PRICE] = {LINE_PREFIX "unit_price", "integer", 0, ORDER_AMOUNT_MAX, false},
-    [FIELD_METADATA_KEY] = {"/metadata/*", "key", 1, ORDER_METADATA_KEY_MAX, false},
-    [FIELD_METADATA_VALUE] = {"/metadata/*", "string", 0, ORDER_METADATA_VALUE_MAX, false},
+    [FIELD_METADATA_KEY] = {"/metadata/{key}", "key", 1, ORDER_METADATA_KEY_MAX, false},
+    [FIELD_METADATA_VALUE] = {"/metadata/{key}", "string", 0, ORDER_METADATA_VALUE_MAX, false},
 };
 
 const struct input_field *input_create_fields(size_t *count_out) {
@@ -79,7 +79,8 @@ static struct bytes make_pointer(struct input *input, struct place place, struct
     char text[16 + 12 + 1 + 2 * NAME_SHOWN_MAX + 4]; /* prefix, index, escaped name, dots */
     size_t shown = member.size;
     if (shown > NAME_SHOWN_MAX)
-        for (shown = NAME_SHOWN_MAX; ((uint8_t)member.data[shown] & 0xc0) == 0x80;) shown--; /* whole characters */
+        for (shown = NAME_SHOWN_MAX; ((uint8_t)member.data[shown] & 0xc0) == 0x80;)
+            shown--; /* whole characters */
     int size = place.index >= 0 ? snprintf(text, 28, "%s/%d", place.prefix, place.index)
                                 : snprintf(text, 28, "%s", place.prefix);
     char *to = text + size;
@@ -177,7 +178,8 @@ static void collect(struct input *input, struct place place, const struct json_v
                     size_t count, const struct json_value **found) {
     for (const struct json_value *member = object->first; member; member = member->next) {
         size_t i = 0;
-        while (i < count && !bytes_equal(member->key, bytes_of(field_name((enum field)(first + i))))) i++;
+        while (i < count && !bytes_equal(member->key, bytes_of(field_name((enum field)(first + i)))))
+            i++;
         if (i < count)
             found[i] = member;
         else
@@ -299,7 +301,8 @@ static void read_metadata(struct input *input, const struct json_value *object, 
         struct order_pair pair;
         if (!read_pair(input, value, &pair)) continue;
         size_t i = count++;
-        for (; i > 0 && compare_bytes(pairs[i - 1].key, pair.key) > 0; i--) pairs[i] = pairs[i - 1];
+        for (; i > 0 && compare_bytes(pairs[i - 1].key, pair.key) > 0; i--)
+            pairs[i] = pairs[i - 1];
         pairs[i] = pair;
     }
     order->metadata = pairs;
@@ -332,7 +335,8 @@ enum status input_read_create(const struct json_value *body_value, enum input_di
     if (is_object)
         read_body(&input, body_value, &create);
     else
-        add_error(&input, top, (struct bytes){0}, body_value ? "must be a JSON object" : "is empty: send a JSON object");
+        add_error(&input, top, (struct bytes){0},
+                  body_value ? "must be a JSON object" : "is empty: send a JSON object");
     if (input.is_out_of_memory) return STATUS_NO_MEMORY;
     if (errors_out->total > 0) return STATUS_INVALID;
     *create_out = create;

@@ -36,10 +36,10 @@ enum status input_read_create(const struct json_value *body_value, enum input_di
 
 /* The fields of a create as the checks know them, for the test that holds openapi.yaml against them. */
 struct input_field {
-    const char *pointer; /* "/customer_name", "/items/0/quantity" */
-    const char *type;    /* "string", "integer", "array", "object" */
+    const char *pointer; /* "/customer_name", "/items/0/quantity"; "/metadata/{key}" stands for each pair */
+    const char *type;    /* "string", "integer", "array", "object"; "key": the name of the member itself */
     int64_t minimum, maximum; /* value, length or count, by type */
-    bool required;
+    bool required;            /* in the form, short or rich, to which it belongs */
 };
 const struct input_field *input_create_fields(size_t *count_out);
 

@@ -55,8 +55,11 @@ enum status member_uuid(const struct json_value *object, const char *key, struct
 
 enum status member_rfc3339(const struct json_value *object, const char *key, int64_t *out_ms, struct error *error) {
     struct bytes text;
-    if (json_member_string(object, key, &text) || clock_parse_rfc3339(text, out_ms))
-        return error_set(error, STATUS_INVALID, "%s must be an RFC 3339 time", key);
+    int64_t time_ms;
+    if (json_member_string(object, key, &text) || clock_parse_rfc3339(text, &time_ms) || time_ms < 0 ||
+        time_ms > MEMBER_TIME_MS_MAX)
+        return error_set(error, STATUS_INVALID, "%s must be an RFC 3339 time from 1970 to 9999", key);
+    *out_ms = time_ms;
     return STATUS_OK;
 }
 

@@ -24,8 +24,8 @@ enum status member_hex(const struct json_value *object, const char *key, uint8_t
 void member_write_hex(struct json_writer *writer, const char *key, const uint8_t *bytes, size_t size);
 void member_write_uuid(struct json_writer *writer, const char *key, const struct uuid *uuid);
 
-/* Parts that orders and commands share (order_json.c). items: minimum_count to ORDER_ITEMS_MAX. The readers of lists may
- * also return NO_MEMORY. */
+/* Parts that orders and commands share (order_json.c). items: minimum_count to ORDER_ITEMS_MAX. The readers of lists
+ * may also return NO_MEMORY. */
 void member_write_items(struct json_writer *writer, const struct order *order);
 void member_write_metadata(struct json_writer *writer, const struct order *order);
 enum status member_items(const struct json_value *object, size_t minimum_count, struct arena *arena,

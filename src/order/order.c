@@ -2,9 +2,9 @@
 #include "order/order.h"
 
 static const char *const status_names[ORDER_STATUS_COUNT] = {
-    [ORDER_CREATED] = "created",     [ORDER_CONFIRMED] = "confirmed", [ORDER_PAID] = "paid",
-    [ORDER_SHIPPED] = "shipped",     [ORDER_DELIVERED] = "delivered", [ORDER_CANCELLED] = "cancelled",
-    [ORDER_FAILED] = "failed",       [ORDER_REFUNDED] = "refunded",
+    [ORDER_CREATED] = "created", [ORDER_CONFIRMED] = "confirmed", [ORDER_PAID] = "paid",
+    [ORDER_SHIPPED] = "shipped", [ORDER_DELIVERED] = "delivered", [ORDER_CANCELLED] = "cancelled",
+    [ORDER_FAILED] = "failed",   [ORDER_REFUNDED] = "refunded",
 };
 
 const char *order_status_name(enum order_status status) {

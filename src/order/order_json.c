@@ -117,8 +117,9 @@ enum status member_metadata(const struct json_value *object, struct arena *arena
     size_t i = 0;
     for (const struct json_value *value = list->first; value; value = value->next, i++)
         if (read_pair(value, &pairs[i]))
-            return error_set(error, STATUS_INVALID, "metadata: pair %zu breaks the limits (key %d, value %d characters)",
-                             i, ORDER_METADATA_KEY_MAX, ORDER_METADATA_VALUE_MAX);
+            return error_set(error, STATUS_INVALID,
+                             "metadata: pair %zu breaks the limits (key %d, value %d characters)", i,
+                             ORDER_METADATA_KEY_MAX, ORDER_METADATA_VALUE_MAX);
     order->metadata = pairs;
     order->metadata_count = list->count;
     return STATUS_OK;
@@ -128,7 +129,8 @@ enum status member_metadata(const struct json_value *object, struct arena *arena
 enum status member_currency(const struct json_value *object, char out[4], struct error *error) {
     struct bytes text;
     bool is_code = json_member_string(object, "currency", &text) == STATUS_OK && text.size == 3;
-    for (size_t i = 0; is_code && i < 3; i++) is_code = text.data[i] >= 'A' && text.data[i] <= 'Z';
+    for (size_t i = 0; is_code && i < 3; i++)
+        is_code = text.data[i] >= 'A' && text.data[i] <= 'Z';
     if (!is_code) return error_set(error, STATUS_INVALID, "currency must be three capital letters");
     memcpy(out, text.data, 3);
     out[3] = '\0';
@@ -155,7 +157,8 @@ enum status order_read_json(const struct json_value *value, struct arena *arena,
     enum status status = member_uuid(value, "order_id", &order.order_id, error);
     /* Empty orders of the second dialect have neither a name nor items. */
     if (!status)
-        status = member_text(value, "customer_name", TEXT_NAME, 0, ORDER_CUSTOMER_NAME_MAX, &order.customer_name, error);
+        status =
+            member_text(value, "customer_name", TEXT_NAME, 0, ORDER_CUSTOMER_NAME_MAX, &order.customer_name, error);
     if (!status) status = member_items(value, 0, arena, &order, error);
     if (!status) status = member_currency(value, order.currency, error);
     if (!status) status = member_integer(value, "total", 0, ORDER_AMOUNT_MAX, &order.total, error);

@@ -9,12 +9,13 @@
 /* White space outside ASCII (Unicode property White_Space), as UTF-8. */
 static const char *const wide_spaces[] = {
     "\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
-    "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+    "\u2007",   "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
 };
 
 /* The size of the white space character that the text begins with, or 0. */
 static size_t space_size(struct bytes text) {
-    if (text.data[0] == ' ' || (text.data[0] >= '\t' && text.data[0] <= '\r')) return 1;
+    uint8_t first = (uint8_t)text.data[0];
+    if (first < 0x80) return first == ' ' || (first >= '\t' && first <= '\r');
     for (size_t i = 0; i < sizeof wide_spaces / sizeof wide_spaces[0]; i++) {
         size_t size = strlen(wide_spaces[i]);
         if (size <= text.size && memcmp(text.data, wide_spaces[i], size) == 0) return size;

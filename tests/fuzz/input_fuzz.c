@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena arena;
     struct json_value *body = NULL;
     arena_init(&arena, 4096, FUZZ_ARENA_LIMIT);
-    enum status status = size > 0 ? json_read((struct bytes){(const char *)data, size}, &arena, &body, NULL) : STATUS_OK;
+    enum status status =
+        size > 0 ? json_read((struct bytes){(const char *)data, size}, &arena, &body, NULL) : STATUS_OK;
     for (int dialect = INPUT_ORDERS; status == STATUS_OK && dialect <= INPUT_API_ORDERS; dialect++) {
         struct input_create create;
         struct input_errors errors;
