@@ -59,7 +59,5 @@ bool http_respond_problem(struct http_request *request, const struct http_proble
         snprintf(seconds, sizeof seconds, "%d", problem->retry_after_s);
         http_add_header(request, "Retry-After", seconds);
     }
-    bool was_first = http_respond_buffer(request, problem->status, "application/problem+json", &body);
-    buffer_free(&body);
-    return was_first;
+    return http_respond_buffer(request, problem->status, "application/problem+json", &body);
 }

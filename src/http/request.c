@@ -4,7 +4,6 @@
  *   request_continue   the headers (checks), the body in pieces, the end (the handler), after a resume (the response)
  *   request_completed  the answer is sent or the connection is gone
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -82,35 +81,36 @@ void *request_begin(void *data, const char *target, struct MHD_Connection *mhd) 
     return request;
 }
 
-static void log_request(const struct http_request *request, int64_t took_ns) {
+/* An access line; queries stay out of it, they may hold names. */
+static void log_request(const struct http_request *request, int status, int64_t took_ns) {
     const struct http_server_options *options = &request->server->options;
-    int status = request->response.status;
     enum log_level level = status >= 500 ? LOG_WARN : options->log_requests ? LOG_INFO : LOG_DEBUG;
     if (!options->logger || level < options->logger->level) return;
     log_event(options->logger, level, "request", LOG_S("method", request->method_text.data),
               LOG_S("path", request->target.path.data), LOG_N("status", status), LOG_N("duration_us", took_ns / 1000),
-              LOG_N("response_bytes", request->response.body.size), LOG_S("request_id", request->id));
+              LOG_N("response_bytes", status ? request->response.body.size : 0), LOG_S("request_id", request->id));
+}
+
+/* What was counted and watched when the headers came. status 0: there was no answer. */
+static void request_account(struct http_request *request, int64_t now_ns) {
+    struct http_server *server = request->server;
+    int status = request->phase == PHASE_QUEUED ? request->response.status : 0;
+    struct http_request *deferred = request->is_deferred ? connection_take_deferred(request->connection) : NULL;
+    if (deferred) http_release(deferred);
+    http_metrics_count(&server->metrics, request->route, request->method, status, now_ns - request->started_ns);
+    log_request(request, status, now_ns - request->started_ns);
+    atomic_fetch_sub(&request->connection->shard->active, 1);
 }
 
 void request_completed(void *data, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
     struct http_request *request = *context;
     *context = NULL;
     if (!request) return;
-    struct http_server *server = data;
     struct connection *connection = request->connection;
-    int64_t now_ns = server_now_ns(server);
+    int64_t now_ns = server_now_ns(request->server);
     connection_set_idle(connection, now_ns);
     if (request->phase == PHASE_WAITING) resume_ready(connection->shard); /* resumed, but the client had gone */
-    if (request->is_active) {
-        if (request->is_deferred) {
-            struct http_request *deferred = connection_take_deferred(connection);
-            if (deferred) http_release(deferred);
-        }
-        http_metrics_count(&server->metrics, request->route, request->method,
-                           request->phase == PHASE_QUEUED ? request->response.status : 0, now_ns - request->started_ns);
-        log_request(request, now_ns - request->started_ns);
-        atomic_fetch_sub(&connection->shard->active, 1);
-    }
+    if (request->is_active) request_account(request, now_ns);
     if (atomic_load_explicit(&request->references, memory_order_acquire) == 1) {
         request_reset(request);
         connection->spare = request;

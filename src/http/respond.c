@@ -74,13 +74,10 @@ bool http_respond_static(struct http_request *request, int status, const char *c
 }
 
 bool http_respond_buffer(struct http_request *request, int status, const char *content_type, struct buffer *body) {
-    if (!response_claim(request)) {
-        buffer_reset(body);
-        return false;
-    }
-    if (body->status) {
+    bool is_first = response_claim(request);
+    if (!is_first || body->status) {
         buffer_free(body);
-        return respond_no_memory(request);
+        return is_first && respond_no_memory(request);
     }
     size_t size = 0;
     request->response.owned_body = buffer_take(body, &size);

@@ -5,8 +5,10 @@
  * only the first one resumes a connection; when the thread comes to that connection it resumes all that are on the
  * stack by then, which costs it no wake-up.
  *
- * Nothing is forgotten: a responder pushes first and looks at waking then. If it was set, the thread has yet to clear
- * it, and it looks at the stack after that. */
+ * Nothing is forgotten. While waking is set, a connection has been or is being resumed whose turn is still to come: the
+ * thread clears waking then, and looks at the stack after that. A responder pushes first and looks at waking after
+ * that; if it was set, its request will be found. If not, it sets waking and resumes what is on the stack. That may be
+ * nothing, if the thread came by in between: then nothing was resumed, and waking must not stay set. */
 #include "http/internal.h"
 
 struct shard *shard_of(struct http_server *server, struct MHD_Connection *mhd) {
@@ -40,7 +42,11 @@ void resume_later(struct http_request *request) {
     request->next_ready = atomic_load(&shard->ready);
     while (!atomic_compare_exchange_weak(&shard->ready, &request->next_ready, request))
         continue;
-    if (!atomic_exchange(&shard->waking, true)) resume_all(atomic_exchange(&shard->ready, NULL));
+    while (atomic_load(&shard->ready) && !atomic_exchange(&shard->waking, true)) {
+        struct http_request *taken = atomic_exchange(&shard->ready, NULL);
+        if (!taken) atomic_store(&shard->waking, false);
+        resume_all(taken);
+    }
     atomic_fetch_sub(&shard->responders, 1);
 }
 

@@ -15,7 +15,9 @@
 #define BODY_DEFAULT_SIZE 262144
 #define IDLE_TIMEOUT_DEFAULT_MS 60000
 #define RECEIVE_TIMEOUT_DEFAULT_MS 10000
-#define CONNECTION_MEMORY_SIZE 32768 /* headers of 16 KiB and the records of them; cookies are there twice */
+#define CONNECTION_MEMORY_SIZE                                                                                         \
+    24576 /* headers of 16 KiB and their records; all of it is cleared after each request                              \
+           */
 #define DESCRIPTORS_BESIDE_CONNECTIONS 512
 #define POLL_MS 2                 /* between two looks while draining and closing */
 #define RESUME_WAIT_MS 10000      /* for threads that are just resuming a connection, at close */

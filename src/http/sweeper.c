@@ -109,19 +109,20 @@ static bool drain_socket(struct sweeper *sweeper, int fd) {
     return false;
 }
 
+/* Only this thread takes sockets out, so it may read from them without the mutex; others add behind them. */
 static void sweep_lingering(struct sweeper *sweeper, bool close_all) {
     int64_t now_ns = real_now_ns();
     pthread_mutex_lock(&sweeper->mutex);
-    for (size_t i = 0; i < sweeper->lingering_count;) {
-        struct lingering *at = &sweeper->lingering[i];
-        if (drain_socket(sweeper, at->fd) || at->until_ns <= now_ns || close_all) {
-            close(at->fd);
-            *at = sweeper->lingering[--sweeper->lingering_count];
-        } else {
-            i++;
-        }
-    }
+    size_t count = sweeper->lingering_count;
     pthread_mutex_unlock(&sweeper->mutex);
+    for (size_t i = count; i-- > 0;) {
+        struct lingering *at = &sweeper->lingering[i];
+        if (!drain_socket(sweeper, at->fd) && at->until_ns > now_ns && !close_all) continue;
+        close(at->fd);
+        pthread_mutex_lock(&sweeper->mutex);
+        *at = sweeper->lingering[--sweeper->lingering_count];
+        pthread_mutex_unlock(&sweeper->mutex);
+    }
 }
 
 void sweeper_linger(struct sweeper *sweeper, int fd) {

@@ -44,11 +44,13 @@ static void put_fields(struct json_writer *writer) {
 static void put_names(struct json_writer *writer) {
     json_key(writer, "statuses");
     json_begin_array(writer);
-    for (int i = 0; i < ORDER_STATUS_COUNT; i++) json_text(writer, order_status_name((enum order_status)i));
+    for (int i = 0; i < ORDER_STATUS_COUNT; i++)
+        json_text(writer, order_status_name((enum order_status)i));
     json_end_array(writer);
     json_key(writer, "reasons");
     json_begin_array(writer);
-    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) json_text(writer, reason_name((enum reason)i));
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
+        json_text(writer, reason_name((enum reason)i));
     json_end_array(writer);
     json_key(writer, "problems");
     json_begin_array(writer);
@@ -67,7 +69,8 @@ static void put_currencies(struct json_writer *writer) {
     json_begin_array(writer);
     for (int i = 0; i < 26 * 26 * 26; i++) {
         const char code[] = {(char)('A' + i / 676), (char)('A' + i / 26 % 26), (char)('A' + i % 26)};
-        if (currency_is_active((struct bytes){code, sizeof code})) json_string(writer, (struct bytes){code, sizeof code});
+        if (currency_is_active((struct bytes){code, sizeof code}))
+            json_string(writer, (struct bytes){code, sizeof code});
     }
     json_end_array(writer);
 }
@@ -75,7 +78,8 @@ static void put_currencies(struct json_writer *writer) {
 static void put_limits(struct json_writer *writer) {
     json_key(writer, "list_parameters");
     json_begin_array(writer);
-    for (size_t i = 0; i < list_parameter_count; i++) json_text(writer, list_parameters[i]);
+    for (size_t i = 0; i < list_parameter_count; i++)
+        json_text(writer, list_parameters[i]);
     json_end_array(writer);
     json_key(writer, "list_limit_default"), json_integer(writer, LIST_LIMIT_DEFAULT);
     json_key(writer, "list_limit_max"), json_integer(writer, LIST_LIMIT_MAX);
@@ -89,7 +93,8 @@ static void put_limits(struct json_writer *writer) {
 static void put_order(struct json_writer *writer) {
     const struct order_item item = {BYTES("lamp"), 2, 5};
     const struct order_pair pair = {BYTES("a"), BYTES("b")};
-    const struct order order = {.items = &item, .item_count = 1, .metadata = &pair, .metadata_count = 1, .currency = "EUR", .version = 1};
+    const struct order order = {
+        .items = &item, .item_count = 1, .metadata = &pair, .metadata_count = 1, .currency = "EUR", .version = 1};
     json_key(writer, "order");
     order_write_json(writer, &order);
 }

@@ -78,11 +78,15 @@ bool client_ends_within(int fd, int ms);
 #define WAIT_UNTIL(condition)                                                                                          \
     do {                                                                                                               \
         int waited_ms_ = 0;                                                                                            \
-        while (!(condition) && waited_ms_++ < WAIT_MS) wait_a_moment();                                                \
+        while (!(condition) && waited_ms_++ < WAIT_MS)                                                                 \
+            wait_a_moment();                                                                                           \
         assert_true(condition);                                                                                        \
     } while (0)
 void wait_a_moment(void); /* 1 ms */
 int64_t now_ms(void);
+
+void assert_header(const struct reply *from, const char *name, const char *value);
+void assert_no_header(const struct reply *from, const char *name);
 
 /* The reply is a problem with this status and code, and valid JSON with all members. */
 void assert_problem(const struct reply *reply, int status, const char *code);

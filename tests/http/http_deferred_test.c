@@ -40,7 +40,8 @@ static void test_answer_before_return(void **state) {
     struct harness *harness = harness_open(NULL);
     set_answering(harness, true);
     int fd = client_open(harness->port);
-    for (int i = 0; i < 100; i++) assert_string_equal(client_ask(fd, ASK_WAIT)->body, "late");
+    for (int i = 0; i < 100; i++)
+        assert_string_equal(client_ask(fd, ASK_WAIT)->body, "late");
     assert_int_equal(harness->first_responses, 100);
     close(fd);
     harness_close(harness);
@@ -52,9 +53,11 @@ static void test_answers_race(void **state) {
     struct harness *harness = harness_open(NULL);
     set_answering(harness, true);
     int fds[CONNECTIONS];
-    for (int i = 0; i < CONNECTIONS; i++) fds[i] = client_open(harness->port);
+    for (int i = 0; i < CONNECTIONS; i++)
+        fds[i] = client_open(harness->port);
     for (int round = 0; round < ROUNDS; round++) {
-        for (int i = 0; i < CONNECTIONS; i++) client_send(fds[i], i % 4 ? ASK_DEFER : ASK_DEFER ASK_PING);
+        for (int i = 0; i < CONNECTIONS; i++)
+            client_send(fds[i], i % 4 ? ASK_DEFER : ASK_DEFER ASK_PING);
         for (int i = 0; i < CONNECTIONS; i++) {
             assert_string_equal(client_read(fds[i], true)->body, "late");
             if (i % 4 == 0) assert_int_equal(client_read(fds[i], true)->status, 200);
@@ -63,7 +66,8 @@ static void test_answers_race(void **state) {
     assert_int_equal(harness->first_responses, CONNECTIONS * ROUNDS);
     assert_int_equal(harness->late_responses, 0);
     assert_int_equal(harness->expirations, 0);
-    for (int i = 0; i < CONNECTIONS; i++) close(fds[i]);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
     harness_close(harness);
 }
 
@@ -135,13 +139,16 @@ static void test_deadline_races_answer(void **state) {
     struct harness *harness = harness_open(NULL);
     harness->defer_deadline_ms = 15;
     int fds[CONNECTIONS], replies = 0;
-    for (int i = 0; i < CONNECTIONS; i++) fds[i] = client_open(harness->port);
+    for (int i = 0; i < CONNECTIONS; i++)
+        fds[i] = client_open(harness->port);
     for (int round = 0; round < ROUNDS; round++) {
         int before = atomic_load(&harness->expirations);
-        for (int i = 0; i < CONNECTIONS; i++) client_send(fds[i], ASK_DEFER);
+        for (int i = 0; i < CONNECTIONS; i++)
+            client_send(fds[i], ASK_DEFER);
         harness_wait_deferred(harness, CONNECTIONS);
         WAIT_UNTIL(atomic_load(&harness->expirations) > before); /* the sweep has begun: answer into it */
-        for (struct http_request *request; (request = harness_take(harness));) harness_answer(request);
+        for (struct http_request *request; (request = harness_take(harness));)
+            harness_answer(request);
         for (int i = 0; i < CONNECTIONS; i++) {
             int status = client_read(fds[i], true)->status;
             assert_true(status == 200 || status == 202);
@@ -150,7 +157,8 @@ static void test_deadline_races_answer(void **state) {
     }
     assert_int_equal(replies, CONNECTIONS * ROUNDS);
     assert_int_equal(harness->first_responses + harness->late_responses, replies);
-    for (int i = 0; i < CONNECTIONS; i++) close(fds[i]);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
     harness_close(harness);
 }
 
@@ -251,7 +259,8 @@ static void *hammer_run(void *data) {
     while (!atomic_load(&hammer->stop)) {
         int fd = client_open_or_fail(hammer->port);
         if (fd < 0) continue;
-        for (int i = 0; i < 4; i++) client_try_send(fd, ASK_DEFER, strlen(ASK_DEFER));
+        for (int i = 0; i < 4; i++)
+            client_try_send(fd, ASK_DEFER, strlen(ASK_DEFER));
         close(fd);
     }
     return NULL;

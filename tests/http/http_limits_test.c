@@ -58,9 +58,10 @@ static void test_slow_senders_are_cut(void **state) {
 static void test_idle_connections_are_closed(void **state) {
     struct clock_manual clock;
     clock_manual_init(&clock, 1700000000000);
-    struct harness *harness = harness_open(
-        &(struct http_server_options){.receive_timeout_ms = 1000, .idle_timeout_ms = 5000, .clock = &clock.base});
+    struct harness *harness = harness_open(&(struct http_server_options){
+        .threads = 1, .receive_timeout_ms = 1000, .idle_timeout_ms = 5000, .clock = &clock.base});
     int silent = client_open(harness->port), kept = client_open(harness->port);
+    /* There is one thread, which takes connections in turn: when it serves the second, it knows the first. */
     assert_int_equal(client_ask(kept, ASK_PING)->status, 200);
     WAIT_UNTIL(http_server_active(harness->server) == 0);
     clock_manual_advance(&clock, 1000);
@@ -93,9 +94,9 @@ static void test_half_closed(void **state) {
 static void test_deferred_is_not_idle(void **state) {
     struct clock_manual clock;
     clock_manual_init(&clock, 1700000000000);
-    struct harness *harness = harness_open(
-        &(struct http_server_options){.receive_timeout_ms = 1000, .idle_timeout_ms = 1000, .clock = &clock.base});
-    int fd = client_open(harness->port), other = client_open(harness->port);
+    struct harness *harness = harness_open(&(struct http_server_options){
+        .threads = 1, .receive_timeout_ms = 1000, .idle_timeout_ms = 1000, .clock = &clock.base});
+    int other = client_open(harness->port), fd = client_open(harness->port); /* one thread: the first is known by now */
     client_send(fd, "GET /defer HTTP/1.1\r\nHost: localhost\r\n\r\n");
     harness_wait_deferred(harness, 1);
     clock_manual_advance(&clock, 30000);
@@ -123,7 +124,8 @@ static void test_connection_limit(void **state) {
         &(struct http_server_options){.connections_max = LIMIT, .receive_timeout_ms = 60000, .threads = 3});
     int *fds = calloc(LIMIT, sizeof *fds);
     assert_non_null(fds);
-    for (int i = 0; i < LIMIT; i++) fds[i] = client_open(harness->port);
+    for (int i = 0; i < LIMIT; i++)
+        fds[i] = client_open(harness->port);
     for (int i = 0; i < 3; i++) { /* beyond: an answer at once, even unasked */
         int fd = client_open(harness->port);
         struct reply *reply = client_read(fd, true);
@@ -133,13 +135,15 @@ static void test_connection_limit(void **state) {
         client_expect_end(fd);
         close(fd);
     }
-    for (int i = 0; i < LIMIT; i += 97) assert_int_equal(client_ask(fds[i], ASK_PING)->status, 200);
+    for (int i = 0; i < LIMIT; i += 97)
+        assert_int_equal(client_ask(fds[i], ASK_PING)->status, 200);
     close(fds[0]);
     int served = 0;
     for (int64_t until_ms = now_ms() + WAIT_MS; served != 200 && now_ms() < until_ms; wait_a_moment())
         served = client_once(harness->port, "GET", "/ping", NULL, NULL)->status;
     assert_int_equal(served, 200);
-    for (int i = 1; i < LIMIT; i++) close(fds[i]);
+    for (int i = 1; i < LIMIT; i++)
+        close(fds[i]);
     free(fds);
     harness_close(harness);
 }
@@ -148,7 +152,8 @@ static void test_garbage(void **state) {
     struct random_seeded random;
     random_seeded_init(&random, 7);
     struct harness *harness = harness_open(&(struct http_server_options){.receive_timeout_ms = 1000});
-    static const char *const starts[] = {"", "\r\n\r\n", "GET ", "POST /echo HTTP/1.1\r\n", HEAD_OF_POST "\r\n", "\x16\x03\x01"};
+    static const char *const starts[] = {
+        "", "\r\n\r\n", "GET ", "POST /echo HTTP/1.1\r\n", HEAD_OF_POST "\r\n", "\x16\x03\x01"};
     for (int i = 0; i < 120; i++) {
         char bytes[2000];
         random_fill(&random.base, bytes, sizeof bytes);
@@ -168,9 +173,11 @@ static void test_large_headers(void **state) {
     struct harness *harness = harness_open(NULL);
     char headers[65000];
     size_t size = 0;
-    for (int i = 0; size < 16000; i++) size += (size_t)sprintf(headers + size, "X-Header-%d: %0200d\r\n", i, i);
+    for (int i = 0; size < 16000; i++)
+        size += (size_t)sprintf(headers + size, "X-Header-%d: %0200d\r\n", i, i);
     assert_int_equal(client_once(harness->port, "GET", "/ping", headers, NULL)->status, 200);
-    while (size < 60000) size += (size_t)sprintf(headers + size, "X-More: %0200d\r\n", 0);
+    while (size < 60000)
+        size += (size_t)sprintf(headers + size, "X-More: %0200d\r\n", 0);
     assert_int_equal(client_once(harness->port, "GET", "/ping", headers, NULL)->status, 431);
     memset(headers, 'a', sizeof headers);
     headers[0] = '/', headers[60000] = '\0';
@@ -200,9 +207,13 @@ static void test_busy_ports(void **state) {
     uint16_t busy_port = 0;
     int busy = listen_somewhere(AF_INET, 0, &busy_port);
     assert_true(busy >= 0);
-    struct http_server_options options = {.routes = harness_routes, .route_count = harness_route_count,
-                                          .host = "localhost", .ports = (uint16_t[]){busy_port, 0}, .port_count = 2,
-                                          .clock = clock_system(), .random = random_system()};
+    struct http_server_options options = {.routes = harness_routes,
+                                          .route_count = harness_route_count,
+                                          .host = "localhost",
+                                          .ports = (uint16_t[]){busy_port, 0},
+                                          .port_count = 2,
+                                          .clock = clock_system(),
+                                          .random = random_system()};
     struct http_server *server = NULL;
     struct error error = {""};
     char number[16];
@@ -229,16 +240,20 @@ static void test_localhost_is_both_families(void **state) {
     int probe = listen_somewhere(AF_INET6, 0, &port);
     if (probe < 0) skip(); /* a machine without ::1 */
     struct harness *harness = harness_open(NULL);
-    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT,
-                                   .sin6_port = htons(harness->port)};
+    struct sockaddr_in6 address = {
+        .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons(harness->port)};
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(client_ask(fd, "GET /ping HTTP/1.1\r\nHost: [::1]\r\n\r\n")->status, 200);
     close(fd);
     harness_close(harness);
-    struct http_server_options options = {.routes = harness_routes, .route_count = harness_route_count,
-                                          .host = "localhost", .ports = &port, .port_count = 1,
-                                          .clock = clock_system(), .random = random_system()};
+    struct http_server_options options = {.routes = harness_routes,
+                                          .route_count = harness_route_count,
+                                          .host = "localhost",
+                                          .ports = &port,
+                                          .port_count = 1,
+                                          .clock = clock_system(),
+                                          .random = random_system()};
     struct http_server *server = NULL; /* the other program has half of "localhost": that is busy */
     assert_int_equal(http_server_open(&options, &server, NULL), STATUS_UNAVAILABLE);
     close(probe);
@@ -246,8 +261,12 @@ static void test_localhost_is_both_families(void **state) {
 
 static void test_bad_options(void **state) {
     static const struct http_route twice[] = {{"GET", "/a/{x}", NULL}, {"GET", "/a/{x}", NULL}};
-    struct http_server_options options = {.routes = twice, .route_count = 2, .host = "localhost",
-                                          .ports = (uint16_t[]){0}, .port_count = 1, .clock = clock_system(),
+    struct http_server_options options = {.routes = twice,
+                                          .route_count = 2,
+                                          .host = "localhost",
+                                          .ports = (uint16_t[]){0},
+                                          .port_count = 1,
+                                          .clock = clock_system(),
                                           .random = random_system()};
     struct http_server *server = NULL;
     struct error error = {""};
@@ -288,12 +307,12 @@ static void test_no_descriptors_left(void **state) {
     tight = before;
     tight.rlim_cur = (rlim_t)next; /* the next descriptor is one too many */
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(harness->port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(harness->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     client_send(fd, ASK_PING);
     int64_t cpu_before_ms = cpu_ms();
-    assert_false(client_ends_within(fd, 300)); /* it waits in the backlog meanwhile */
+    assert_false(client_ends_within(fd, 300));   /* it waits in the backlog meanwhile */
     assert_true(cpu_ms() - cpu_before_ms < 100); /* and nothing spins */
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(client_read(fd, true)->status, 200);
@@ -307,7 +326,8 @@ static int ask_once(uint16_t port, const char *text) {
     size_t size = 0;
     int fd = client_open(port), status = 0;
     client_send(fd, text);
-    for (ssize_t got; (got = recv(fd, answer + size, sizeof answer - 1 - size, 0)) > 0;) size += (size_t)got;
+    for (ssize_t got; (got = recv(fd, answer + size, sizeof answer - 1 - size, 0)) > 0;)
+        size += (size_t)got;
     close(fd);
     return sscanf(answer, "HTTP/1.1 %d", &status) == 1 ? status : 0;
 }
@@ -345,9 +365,14 @@ static void test_no_memory(void **state) {
 }
 
 static void test_no_memory_to_open(void **state) {
-    struct http_server_options options = {.routes = harness_routes, .route_count = harness_route_count,
-                                          .host = "localhost", .ports = (uint16_t[]){0}, .port_count = 1, .threads = 1,
-                                          .clock = clock_system(), .random = random_system()};
+    struct http_server_options options = {.routes = harness_routes,
+                                          .route_count = harness_route_count,
+                                          .host = "localhost",
+                                          .ports = (uint16_t[]){0},
+                                          .port_count = 1,
+                                          .threads = 1,
+                                          .clock = clock_system(),
+                                          .random = random_system()};
     for (long n = 1;; n++) {
         struct http_server *server = NULL;
         failing_alloc_arm(n);
