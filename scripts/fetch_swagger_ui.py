@@ -30,7 +30,8 @@ def python_with_pip(folder: pathlib.Path) -> str:
 def download(folder: pathlib.Path) -> pathlib.Path:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n")
-    command = [python_with_pip(folder), "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command = [python_with_pip(folder), "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    command += ["--retries", "1", "--timeout", "15", "--no-deps"]
     command += ["--only-binary", ":all:", "--require-hashes", "-r", str(requirements), "-d", str(folder)]
     subprocess.run(command, check=True, timeout=100)
     return next(folder.glob("*.whl"))

@@ -16,16 +16,17 @@ static void register_metrics(struct api *api) {
         {"cache=\"own\",result=\"hit\"", "cache=\"own\",result=\"miss\"", "cache=\"own\",result=\"unavailable\""},
         {"cache=\"pending\",result=\"hit\"", "cache=\"pending\",result=\"miss\"",
          "cache=\"pending\",result=\"unavailable\""},
-        {"cache=\"shared\",result=\"hit\"", "cache=\"shared\",result=\"miss\"", "cache=\"shared\",result=\"unavailable\""},
+        {"cache=\"shared\",result=\"hit\"", "cache=\"shared\",result=\"miss\"",
+         "cache=\"shared\",result=\"unavailable\""},
     };
     struct metrics *metrics = api->options.metrics;
     api->metrics.append = metrics_histogram(metrics, "orderly_api_append_seconds",
                                             "Time from handing a command to the event log until it is durable.", "");
     for (size_t cache = 0; cache < API_CACHE_COUNT; cache++) {
         for (size_t result = 0; result < API_CACHE_RESULT_COUNT; result++)
-            api->metrics.cache[cache][result] = metrics_counter(metrics, "orderly_api_cache_requests_total",
-                                                                "Reads of one order, by cache and what it said.",
-                                                                labels[cache][result]);
+            api->metrics.cache[cache][result] =
+                metrics_counter(metrics, "orderly_api_cache_requests_total",
+                                "Reads of one order, by cache and what it said.", labels[cache][result]);
     }
     metrics_gauge_callback(metrics, "orderly_api_pending", "Accepted orders that the feed has not reported yet.", "",
                            read_pending, api);

@@ -13,18 +13,18 @@ struct api;
 struct api_options {
     struct event_log *log; /* all borrowed */
     struct order_store *store;
-    struct order_cache *own_cache;    /* this process's memory; may be NULL */
+    struct order_cache *own_cache;    /* this process's memory: its get is done within the call; may be NULL */
     struct order_cache *shared_cache; /* Redis; may be NULL */
     struct feed *feed;
-    struct pipeline *pipeline;        /* in the same process; may be NULL */
+    struct pipeline *pipeline; /* in the same process; may be NULL */
     const struct clock *clock;
     struct random *random;
     const struct log *logger;
     struct metrics *metrics;
     const char *default_currency;
-    size_t pending_max;               /* acknowledged, not yet seen orders */
+    size_t pending_max; /* acknowledged, not yet seen orders */
     int answer_timeout_ms, verdict_timeout_ms;
-    int64_t cache_ttl_ms;             /* of entries in the shared cache; the own one is kept <= 1 s */
+    int64_t cache_ttl_ms; /* of entries in the shared cache; the own one is kept <= 1 s */
 };
 
 /* Prepares the state behind the endpoints (pending orders, listener on the feed). NULL: no memory. */

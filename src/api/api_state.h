@@ -11,13 +11,13 @@
 #include "api/problem.h"
 
 #define API_JSON "application/json"
-#define API_NEAR_SLOTS 4096       /* see near_cache.c */
-#define API_NEAR_TTL_MS 1000      /* how long an entry of the own cache is used at most */
-#define API_FILL_AGE_MAX_MS 100   /* an older read fills no cache */
-#define API_RECHECK_MS 100        /* between two looks at forgotten pending orders, at least */
-#define API_HEALTH_CHECK_MS 300   /* how long one part may take to say that it is well */
-#define API_HEALTH_FRESH_MS 1000  /* a result is used again for this long */
-#define API_WARN_MS 1000          /* between two lines of the same kind in the log, at least */
+#define API_NEAR_SLOTS 4096      /* see near_cache.c */
+#define API_NEAR_TTL_MS 1000     /* how long an entry of the own cache is used at most */
+#define API_FILL_AGE_MAX_MS 100  /* an older read fills no cache */
+#define API_RECHECK_MS 100       /* between two looks at forgotten pending orders, at least */
+#define API_HEALTH_CHECK_MS 300  /* how long one part may take to say that it is well */
+#define API_HEALTH_FRESH_MS 1000 /* a result is used again for this long */
+#define API_WARN_MS 1000         /* between two lines of the same kind in the log, at least */
 
 enum api_cache { API_CACHE_OWN, API_CACHE_PENDING, API_CACHE_SHARED, API_CACHE_COUNT };
 enum api_cache_result { API_CACHE_HIT, API_CACHE_MISS, API_CACHE_UNAVAILABLE, API_CACHE_RESULT_COUNT };

@@ -1,5 +1,6 @@
 /* Embeds files with the assembler's .incbin: no generated source, and they stay in pages that are read only when used.
- * CMakeLists.txt says where they are (ORDERLY_DOCS_DIR, ORDERLY_ASSETS_DIR, and ORDERLY_SWAGGER_UI_DIR if it is there). */
+ * CMakeLists.txt says where they are (ORDERLY_DOCS_DIR, ORDERLY_ASSETS_DIR, and ORDERLY_SWAGGER_UI_DIR if it is there).
+ */
 #include "api/assets.h"
 
 #define EMBED(symbol, path)                                                                                            \
@@ -17,7 +18,8 @@
 EMBED(orderly_asset_openapi, ORDERLY_ASSETS_DIR "/openapi.json");
 EMBED(orderly_asset_page_css, ORDERLY_DOCS_DIR "/page.css");
 
-const struct asset asset_openapi = {"openapi.json", "application/json", orderly_asset_openapi, orderly_asset_openapi_end};
+const struct asset asset_openapi = {"openapi.json", "application/json", orderly_asset_openapi,
+                                    orderly_asset_openapi_end};
 
 #ifdef ORDERLY_SWAGGER_UI_DIR
 EMBED(orderly_asset_page, ORDERLY_DOCS_DIR "/index.html");

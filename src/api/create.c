@@ -6,8 +6,8 @@
 /* Where the text stops being JSON, as the problem's extension member. */
 static void respond_invalid_json(struct http_request *request, const struct json_error *error) {
     char detail[256], position[96];
-    snprintf(detail, sizeof detail, "The body is not JSON that this server takes: %s (line %u, column %u).", error->text,
-             error->line, error->column);
+    snprintf(detail, sizeof detail, "The body is not JSON that this server takes: %s (line %u, column %u).",
+             error->text, error->line, error->column);
     snprintf(position, sizeof position, "{\"line\":%u,\"column\":%u,\"offset\":%zu}", error->line, error->column,
              error->offset);
     struct http_problem problem = api_problem(PROBLEM_INVALID_JSON);

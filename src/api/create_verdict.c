@@ -36,7 +36,8 @@ static void wait_ended(struct create *create) {
 }
 
 void create_abandon_waiting(struct api *api) {
-    while (api->waiting) wait_ended(api->waiting);
+    while (api->waiting)
+        wait_ended(api->waiting);
 }
 
 /* --- the answer --- */
@@ -82,8 +83,8 @@ static void verdict_arrived(struct feed_waiter *waiter, const struct event *even
 bool create_await_verdict(struct create *create) {
     deferred_hold(&create->deferred);
     waiting_add(create);
-    create->waiter = (struct feed_waiter){
-        .attempt_id = create->command.attempt_id, .verdict = verdict_arrived, .data = create};
+    create->waiter =
+        (struct feed_waiter){.attempt_id = create->command.attempt_id, .verdict = verdict_arrived, .data = create};
     enum status status = feed_wait(create->api->options.feed, &create->waiter);
     if (status == STATUS_OK) return true;
     deferred_problem(&create->deferred, status == STATUS_NO_MEMORY ? PROBLEM_NO_MEMORY : PROBLEM_TOO_MANY_WAITING);

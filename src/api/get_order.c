@@ -13,7 +13,7 @@ struct get_order {
     struct uuid order_id;
     uint32_t mark;       /* see near_cache.h */
     int64_t asked_at_ms; /* when the shared cache was asked */
-    union { /* one after the other */
+    union {              /* one after the other */
         struct order_cache_get cache;
         struct order_store_get store;
     };
@@ -31,8 +31,8 @@ static void use_near(void *data, uint32_t version, struct bytes json) {
     order_view_respond(lookup->request, lookup->dialect, &lookup->order_id, version, json);
 }
 
-/* Answers from the pending orders. Like a cache entry, one answers by itself only as long as the TTL and while the feed,
- * which takes it out, is live; after that only when the store does not know the order (any_age). */
+/* Answers from the pending orders. Like a cache entry, one answers by itself only as long as the TTL and while the
+ * feed, which takes it out, is live; after that only when the store does not know the order (any_age). */
 static bool respond_pending(struct api *api, struct http_request *request, enum input_dialect dialect,
                             const struct uuid *order_id, bool any_age) {
     struct pending_order *order = pending_get(api->pending, order_id);
@@ -74,7 +74,8 @@ static void store_found(struct get_order *get, const struct order *order, int64_
     if (order_view_render(order, &json) == STATUS_OK) {
         fill_caches(get, order, buffer_bytes(&json), read_at_ms);
         if (deferred_claim(&get->deferred))
-            order_view_respond(get->deferred.request, get->dialect, &get->order_id, order->version, buffer_bytes(&json));
+            order_view_respond(get->deferred.request, get->dialect, &get->order_id, order->version,
+                               buffer_bytes(&json));
     } else {
         deferred_problem(&get->deferred, api_problem_of_read(json.status));
     }

@@ -1,4 +1,5 @@
-/* GET /health/live and /health/ready: whether the process runs, and whether it can take and show orders, part by part. */
+/* GET /health/live and /health/ready: whether the process runs, and whether it can take and show orders, part by part.
+ */
 #include "api/api_state.h"
 
 #include <stdio.h>
@@ -110,9 +111,10 @@ static void put_pipeline(struct report *report, struct api *api) {
     bool has_trouble = false;
     for (int32_t i = 0; i < api->options.log->partition_count && !has_trouble; i++)
         has_trouble = partition_trouble(api, i, reason, sizeof reason);
-    put_part(report, "pipeline", has_trouble ? PART_DEGRADED : PART_OK, reason,
-             "Accepted orders are safe in the log and are processed when this is mended: start the service it names, or "
-             "a newer program for a newer schema.");
+    put_part(
+        report, "pipeline", has_trouble ? PART_DEGRADED : PART_OK, reason,
+        "Accepted orders are safe in the log and are processed when this is mended: start the service it names, or "
+        "a newer program for a newer schema.");
 }
 
 void api_get_ready(struct http_request *request, void *data) {

@@ -6,11 +6,12 @@
 
 #define LIST_LIMIT_DEFAULT 50
 #define LIST_LIMIT_MAX ORDER_STORE_LIST_MAX
-#define LIST_TEXT_MAX (4u << 20)   /* bytes after which a page ends, however few orders it has */
-#define LIST_CURSOR_TEXT_MAX 256   /* characters */
-#define LIST_ERRORS_MAX 16         /* named in one answer */
+#define LIST_TEXT_MAX (4u << 20) /* bytes after which a page ends, however few orders it has */
+#define LIST_CURSOR_TEXT_MAX 256 /* characters */
+#define LIST_ERRORS_MAX 16       /* named in one answer */
 
-/* Where a page begins: the store's own place, and two bounds, since a page mixes the store's orders with pending ones. */
+/* Where a page begins: the store's own place, and two bounds, since a page mixes the store's orders with pending ones.
+ */
 struct list_position {
     struct order_store_cursor store;
     struct pending_key bound;         /* the store's orders must be older: set where a page was cut */
@@ -23,7 +24,7 @@ struct list_query {
     bool has_status;
     enum order_status status;
     int64_t created_after_ms, created_before_ms; /* 0: none */
-    bool is_empty; /* created_before lies before every order */
+    bool is_empty;                               /* created_before lies before every order */
     struct list_position position;
 };
 

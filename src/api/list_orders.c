@@ -1,9 +1,9 @@
 /* GET /orders: pages newest first, the store's orders merged with the pending ones.
  *
- * The pending orders are noted before the store is asked: one that the feed reports in between is in the store's answer,
- * so none falls through the gap; one that is in both has the same creation time and id, so the merge meets both at once
- * and keeps the store's. A page that would be too long is cut, and the next one then begins, in the store too, just below
- * the last order shown; otherwise at the store's own cursor. */
+ * The pending orders are noted before the store is asked: one that the feed reports in between is in the store's
+ * answer, so none falls through the gap; one that is in both has the same creation time and id, so the merge meets both
+ * at once and keeps the store's. A page that would be too long is cut, and the next one then begins, in the store too,
+ * just below the last order shown; otherwise at the store's own cursor. */
 #include "api/list.h"
 #include "api/order_view.h"
 
@@ -72,8 +72,8 @@ static void merge_emit(struct merge *merge, struct json_writer *writer) {
 }
 
 /* Where the next page begins; false: this was the last one. */
-static bool next_position(const struct merge *merge, const struct list_query *query, const struct order_store_cursor *next,
-                          struct list_position *next_out) {
+static bool next_position(const struct merge *merge, const struct list_query *query,
+                          const struct order_store_cursor *next, struct list_position *next_out) {
     struct list_position position = query->position;
     if (merge_has_more(merge)) {
         position = (struct list_position){.bound = merge->last, .pending_below = merge->last};
@@ -124,8 +124,7 @@ static void respond_page(struct list_orders *list, const struct order *orders, s
 }
 
 static void respond_bad_cursor(struct list_orders *list) {
-    const struct http_problem_field field = {BYTES("/cursor"),
-                                             "is not a cursor of this store: start again without it"};
+    const struct http_problem_field field = {BYTES("/cursor"), "is not a cursor of this store: start again without it"};
     struct http_problem problem = api_problem(PROBLEM_INVALID_QUERY);
     problem.fields = &field;
     problem.field_count = 1;
@@ -143,7 +142,8 @@ static void page_read(struct order_store_list *store_list, enum status status, c
         api_warn(list->deferred.api, list->deferred.request, "a page of orders could not be read", status, error_text);
         deferred_problem(&list->deferred, api_problem_of_read(status));
     }
-    for (size_t i = 0; i < list->pending_count; i++) pending_release(list->pending[i]);
+    for (size_t i = 0; i < list->pending_count; i++)
+        pending_release(list->pending[i]);
     deferred_end(&list->deferred);
 }
 

@@ -25,7 +25,8 @@ static const char *read_limit(struct bytes value, struct list_query *query) {
 static const char *read_customer_name(struct bytes value, struct list_query *query) {
     if (!json_utf8_is_valid(value)) return "must be valid UTF-8";
     size_t length = json_utf8_length(value);
-    if (length > ORDER_CUSTOMER_NAME_MAX || memchr(value.data, 0, value.size)) return "must be text of at most 200 characters";
+    if (length > ORDER_CUSTOMER_NAME_MAX || memchr(value.data, 0, value.size))
+        return "must be text of at most 200 characters";
     _Static_assert(ORDER_CUSTOMER_NAME_MAX == 200, "the text above names the limit");
     query->customer_name = value;
     return NULL;
@@ -108,7 +109,8 @@ static void add_error(struct query_errors *errors, struct bytes name, const char
 
 static size_t find_parameter(struct bytes name) {
     size_t i = 0;
-    while (i < PARAMETERS && !bytes_equal(name, bytes_of(parameters[i].name))) i++;
+    while (i < PARAMETERS && !bytes_equal(name, bytes_of(parameters[i].name)))
+        i++;
     return i;
 }
 

@@ -32,7 +32,8 @@ static void add_location(struct http_request *request, enum input_dialect dialec
 /* One entity tag from the front of a list; the weak comparison ignores W/ (RFC 9110, 13.1.2). */
 static bool take_etag(struct bytes *list, struct bytes *tag_out) {
     const char *at = list->data, *end = list->data + list->size;
-    while (at < end && (*at == ' ' || *at == '\t' || *at == ',')) at++;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
+        at++;
     if (end - at >= 2 && at[0] == 'W' && at[1] == '/') at += 2;
     if (at == end || *at != '"') return false;
     const char *close = memchr(at + 1, '"', (size_t)(end - at - 1));
@@ -64,7 +65,8 @@ static void respond_id_and_status(struct http_request *request, const struct uui
     }
     char id[UUID_TEXT_SIZE], body[128];
     uuid_format(order_id, id);
-    int size = snprintf(body, sizeof body, "{\"order_id\":\"%s\",\"status\":\"%.*s\"}", id, (int)status.size, status.data);
+    int size =
+        snprintf(body, sizeof body, "{\"order_id\":\"%s\",\"status\":\"%.*s\"}", id, (int)status.size, status.data);
     http_respond(request, 200, API_JSON, (struct bytes){body, (size_t)size});
 }
 
@@ -80,7 +82,8 @@ void order_view_respond(struct http_request *request, enum input_dialect dialect
         respond_id_and_status(request, order_id, json);
 }
 
-static void respond_message(struct http_request *request, int status, const struct uuid *order_id, const char *message) {
+static void respond_message(struct http_request *request, int status, const struct uuid *order_id,
+                            const char *message) {
     char id[UUID_TEXT_SIZE], body[256];
     uuid_format(order_id, id);
     int size = snprintf(body, sizeof body, "{\"order_id\":\"%s\",\"message\":\"%s\"}", id, message);
@@ -97,7 +100,8 @@ void order_view_respond_created(struct http_request *request, enum input_dialect
         respond_message(request, 201, order_id, "Order created successfully");
 }
 
-void order_view_respond_accepted(struct http_request *request, enum input_dialect dialect, const struct uuid *order_id) {
+void order_view_respond_accepted(struct http_request *request, enum input_dialect dialect,
+                                 const struct uuid *order_id) {
     add_location(request, dialect, order_id);
     respond_message(request, 202, order_id, "Order stored in the log; its outcome will show at Location");
 }

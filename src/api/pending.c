@@ -16,7 +16,7 @@ struct pending {
     pthread_mutex_t mutex; /* guards all below */
     struct pending_node *root;
     size_t count, orders_max;
-    size_t size_bytes;
+    size_t size_bytes, size_max_bytes;
 };
 
 /* Two names may share a group: who walks it compares the names. */
@@ -44,6 +44,8 @@ struct pending *pending_new(size_t orders_max) {
     if (!pending) return NULL;
     pthread_mutex_init(&pending->mutex, NULL);
     pending->orders_max = orders_max;
+    pending->size_max_bytes = orders_max * PENDING_ORDER_SIZE;
+    if (pending->size_max_bytes < PENDING_SIZE_MIN) pending->size_max_bytes = PENDING_SIZE_MIN;
     return pending;
 }
 
@@ -82,7 +84,7 @@ enum status pending_reserve(struct pending *pending, const struct order *order, 
     struct pending_order *made = make_order(order, json);
     if (!made) return STATUS_NO_MEMORY;
     pthread_mutex_lock(&pending->mutex);
-    bool fits = pending->count < pending->orders_max && pending->size_bytes + order_size(made) <= PENDING_SIZE_MAX;
+    bool fits = pending->count < pending->orders_max && pending->size_bytes + order_size(made) <= pending->size_max_bytes;
     if (fits) {
         pending_tree_insert(&pending->root, &made->by_id);
         pending->count++;

@@ -11,7 +11,8 @@
 #include "api/pending_tree.h"
 #include "order/order.h"
 
-#define PENDING_SIZE_MAX (64u << 20) /* bytes of all pending orders together */
+#define PENDING_ORDER_SIZE 1024      /* bytes of memory for each order of the limit; all orders share them */
+#define PENDING_SIZE_MIN (4u << 20) /* ... but at least this, so that the largest order fits */
 
 /* One pending order: immutable once made, except for what the table guards. */
 struct pending_order {
@@ -28,7 +29,7 @@ struct pending_order {
 
 struct pending;
 
-/* At most orders_max orders. NULL: no memory. */
+/* At most orders_max orders, and as many bytes as PENDING_ORDER_SIZE gives them. NULL: no memory. */
 struct pending *pending_new(size_t orders_max);
 void pending_free(struct pending *pending);
 
@@ -49,9 +50,9 @@ struct pending_order *pending_get(struct pending *pending, const struct uuid *or
 void pending_release(struct pending_order *order);
 
 struct pending_filter {
-    struct bytes customer_name;              /* .data NULL: any */
+    struct bytes customer_name;                  /* .data NULL: any */
     int64_t created_after_ms, created_before_ms; /* exclusive; 0: none */
-    struct pending_key below;                /* older than this (the group does not matter) */
+    struct pending_key below;                    /* older than this (the group does not matter) */
 };
 
 /* The newest acknowledged orders that pass, newest first, with a reference each. The cost depends on max, not on the

@@ -3,33 +3,41 @@
 
 static const struct api_problem_kind kinds[PROBLEM_COUNT] = {
     [PROBLEM_INVALID_JSON] = {"invalid_json", 400, 0, "The body is not JSON."},
-    [PROBLEM_IDEMPOTENCY_KEY] = {"idempotency_key_unsupported", 400, 0,
-                                 "This server does not support Idempotency-Key yet, and ignoring it could make an order "
-                                 "twice: send an order_id of your own instead, then a repeat is answered with 409."},
+    [PROBLEM_IDEMPOTENCY_KEY] =
+        {"idempotency_key_unsupported", 400, 0,
+         "This server does not support Idempotency-Key yet, and ignoring it could make an order "
+         "twice: send an order_id of your own instead, then a repeat is answered with 409."},
     [PROBLEM_INVALID_ORDER] = {"invalid_order", 422, 0, "The order breaks the rules named in errors."},
     [PROBLEM_INVALID_ORDER_ID] = {"invalid_order_id", 422, 0, "The order id in the path is not a UUID."},
     [PROBLEM_INVALID_QUERY] = {"invalid_query", 422, 0, "The query breaks the rules named in errors."},
     [PROBLEM_ORDER_NOT_FOUND] = {"not_found", 404, 0, "There is no order with this id."},
-    [PROBLEM_NOT_VISIBLE_YET] = {"not_visible_yet", 404, 1,
-                                 "There is no order with this id yet; the id is only seconds old, so the order may be on "
-                                 "its way: ask again."},
+    [PROBLEM_NOT_VISIBLE_YET] =
+        {"not_visible_yet", 404, 1,
+         "There is no order with this id yet; the id is only seconds old, so the order may be on "
+         "its way: ask again."},
     [PROBLEM_PAGE_NOT_FOUND] = {"not_found", 404, 0, "There is no such page."},
-    [PROBLEM_ORDER_TOO_LARGE] = {"order_too_large", 413, 0, "The order is larger than the log takes; nothing was stored."},
-    [PROBLEM_TOO_MANY_PENDING] = {"too_many_pending", 503, 1,
-                                  "Too many accepted orders wait to be processed; this one was not stored. Repeat it later."},
-    [PROBLEM_TOO_MANY_WAITING] = {"too_many_waiting", 503, 1,
-                                  "Too many requests wait for their outcome; this order was not stored. Repeat it later."},
+    [PROBLEM_ORDER_TOO_LARGE] = {"order_too_large", 413, 0,
+                                 "The order is larger than the log takes; nothing was stored."},
+    [PROBLEM_TOO_MANY_PENDING] =
+        {"too_many_pending", 503, 1,
+         "Too many accepted orders wait to be processed; this one was not stored. Repeat it later."},
+    [PROBLEM_TOO_MANY_WAITING] =
+        {"too_many_waiting", 503, 1,
+         "Too many requests wait for their outcome; this order was not stored. Repeat it later."},
     [PROBLEM_STORAGE_FULL] = {"storage_full", 503, 10,
                               "There is no room for new orders; this one was not stored. Make room, then repeat it."},
     [PROBLEM_LOG_UNAVAILABLE] = {"log_unavailable", 503, 1,
                                  "The event log takes no records now; the order was not stored. Repeat it later."},
-    [PROBLEM_OUTCOME_UNKNOWN] = {"outcome_unknown", 503, 5,
-                                 "The event log did not confirm in time: the order may have been stored or not. Look for "
-                                 "it before you repeat it."},
-    [PROBLEM_STORE_UNAVAILABLE] = {"store_unavailable", 503, 1, "The order store does not answer now. Ask again later."},
+    [PROBLEM_OUTCOME_UNKNOWN] =
+        {"outcome_unknown", 503, 5,
+         "The event log did not confirm in time: the order may have been stored or not. Look for "
+         "it before you repeat it."},
+    [PROBLEM_STORE_UNAVAILABLE] = {"store_unavailable", 503, 1,
+                                   "The order store does not answer now. Ask again later."},
     [PROBLEM_STORED_DATA_DAMAGED] = {"stored_data_damaged", 500, 0,
                                      "What is stored here does not match its checksum. See the server's log."},
-    [PROBLEM_NO_MEMORY] = {"out_of_memory", 503, 1, "The server is out of memory; nothing was stored. Repeat it later."},
+    [PROBLEM_NO_MEMORY] = {"out_of_memory", 503, 1,
+                           "The server is out of memory; nothing was stored. Repeat it later."},
 };
 
 const struct api_problem_kind *api_problem_kind(enum api_problem problem) {

@@ -28,7 +28,7 @@ enum api_problem {
 struct api_problem_kind {
     const char *code; /* stable, for programs */
     int status;
-    int retry_after_s; /* 0: none */
+    int retry_after_s;  /* 0: none */
     const char *detail; /* for people */
 };
 

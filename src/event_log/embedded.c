@@ -126,8 +126,9 @@ static enum status embedded_range(struct event_log *base, enum event_log_topic t
     return status ? error_set(error, status, "the log cannot be read: %s", status_name(status)) : STATUS_OK;
 }
 
-static enum status embedded_committed(struct event_log *base, const char *group, enum event_log_topic topic, int32_t partition,
-                                      int timeout_ms, int64_t *next_offset_out, struct error *error) {
+static enum status embedded_committed(struct event_log *base, const char *group, enum event_log_topic topic,
+                                      int32_t partition, int timeout_ms, int64_t *next_offset_out,
+                                      struct error *error) {
     struct embedded_log *log = embedded_log_of(base);
     MDB_txn *txn;
     enum status status = embedded_log_check_partition(base, topic, partition, error);
@@ -146,7 +147,8 @@ static void embedded_close(struct event_log *base) {
     struct embedded_log *log = embedded_log_of(base);
     embedded_retention_stop(log);
     pthread_mutex_lock(&log->mutex);
-    while (log->under_way > 0) pthread_cond_wait(&log->changed, &log->mutex);
+    while (log->under_way > 0)
+        pthread_cond_wait(&log->changed, &log->mutex);
     pthread_mutex_unlock(&log->mutex);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->mutex);
@@ -169,8 +171,10 @@ static void register_metrics(struct embedded_log *log, struct metrics *metrics) 
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         char labels[64];
         snprintf(labels, sizeof labels, "topic=\"%s\"", event_log_topic_name(topic));
-        log->appended[topic] = metrics_counter(metrics, "orderly_log_appended_total", "Records appended to the log", labels);
-        log->trimmed[topic] = metrics_counter(metrics, "orderly_log_trimmed_total", "Old records removed from the log", labels);
+        log->appended[topic] =
+            metrics_counter(metrics, "orderly_log_appended_total", "Records appended to the log", labels);
+        log->trimmed[topic] =
+            metrics_counter(metrics, "orderly_log_trimmed_total", "Old records removed from the log", labels);
     }
 }
 
@@ -200,11 +204,13 @@ enum status event_log_embedded_open(const struct event_log_embedded_options *opt
     partitions_name(log, name);
     enum status status = lmdb_env_recorded(log->env, name, &partition_count, error);
     if (status == STATUS_OK && (partition_count < 1 || partition_count > EVENT_LOG_PARTITIONS_MAX))
-        status = error_set(error, STATUS_CORRUPT, "the recorded number of partitions is %llu", (unsigned long long)partition_count);
+        status = error_set(error, STATUS_CORRUPT, "the recorded number of partitions is %llu",
+                           (unsigned long long)partition_count);
     if (status == STATUS_OK) status = open_databases(log, (int32_t)partition_count, error);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
         *log_out = &log->base;
-        return status == STATUS_OK ? STATUS_OK : error_set(error, status, "the topics are not there: run `orderly setup`");
+        return status == STATUS_OK ? STATUS_OK
+                                   : error_set(error, status, "the topics are not there: run `orderly setup`");
     }
     embedded_close(&log->base);
     return status;

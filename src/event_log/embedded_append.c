@@ -6,15 +6,16 @@ struct append_work {
     struct lmdb_job job;
     struct embedded_log *log;
 };
-_Static_assert(sizeof(struct append_work) <= sizeof ((struct event_log_append *)0)->reserved, "the work fits the request");
+_Static_assert(sizeof(struct append_work) <= sizeof((struct event_log_append *)0)->reserved,
+               "the work fits the request");
 
 static struct event_log_append *append_of(struct lmdb_job *job) {
     return CONTAINER_OF(CONTAINER_OF(job, struct append_work, job), struct event_log_append, reserved);
 }
 
 /* Behind the last record; a partition whose records were all trimmed goes on where it was. */
-static enum status next_offset(struct embedded_log *log, MDB_cursor *cursor, enum event_log_topic topic, int32_t partition,
-                               int64_t *offset_out) {
+static enum status next_offset(struct embedded_log *log, MDB_cursor *cursor, enum event_log_topic topic,
+                               int32_t partition, int64_t *offset_out) {
     MDB_val key, value;
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
     if (rc == 0) {
@@ -41,7 +42,8 @@ static enum status append_record(struct embedded_log *log, MDB_txn *txn, enum ev
         MDB_val key = {sizeof offset, &offset}, value = {embedded_record_size(record), NULL};
         status = lmdb_status(mdb_cursor_put(cursor, &key, &value, MDB_APPEND | MDB_RESERVE), NULL);
         if (status == STATUS_OK)
-            embedded_record_encode(record, offset, record->time_ms ? record->time_ms : clock_wall_ms(log->clock), value.mv_data);
+            embedded_record_encode(record, offset, record->time_ms ? record->time_ms : clock_wall_ms(log->clock),
+                                   value.mv_data);
     }
     mdb_cursor_close(cursor);
     if (status == STATUS_OK) record->offset = offset;
@@ -72,8 +74,10 @@ static enum status append_check(const struct embedded_log *log, struct event_log
                                 struct error *error) {
     int32_t partition_count = log->base.partition_count;
     size_t size = 0;
-    if (partition_count == 0) return error_set(error, STATUS_NOT_FOUND, "the topics are not there: run `orderly setup`");
-    if (append->count == 0 || append->topic >= TOPIC_COUNT) return error_set(error, STATUS_INVALID, "nothing to append");
+    if (partition_count == 0)
+        return error_set(error, STATUS_NOT_FOUND, "the topics are not there: run `orderly setup`");
+    if (append->count == 0 || append->topic >= TOPIC_COUNT)
+        return error_set(error, STATUS_INVALID, "nothing to append");
     for (size_t i = 0; i < append->count; i++) {
         enum status status = event_log_record_check(&append->records[i], partition_count, error);
         if (status) return status;

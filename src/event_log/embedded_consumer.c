@@ -12,7 +12,8 @@ struct commit_work {
     struct lmdb_job job;
     struct embedded_consumer *consumer;
 };
-_Static_assert(sizeof(struct commit_work) <= sizeof ((struct event_log_commit *)0)->reserved, "the work fits the request");
+_Static_assert(sizeof(struct commit_work) <= sizeof((struct event_log_commit *)0)->reserved,
+               "the work fits the request");
 
 static struct event_log_commit *commit_of(struct lmdb_job *job) {
     return CONTAINER_OF(CONTAINER_OF(job, struct commit_work, job), struct event_log_commit, reserved);
@@ -140,7 +141,8 @@ static void consumer_close(struct event_log_consumer *base) {
     pthread_mutex_lock(&consumer->mutex);
     for (int32_t i = 0; i < consumer->partition_count; i++) {
         if (consumer->partitions[i].ownership != FREE) consumer->partitions[i].ownership = RELEASING;
-        while (consumer->partitions[i].commits_under_way > 0) pthread_cond_wait(&consumer->changed, &consumer->mutex);
+        while (consumer->partitions[i].commits_under_way > 0)
+            pthread_cond_wait(&consumer->changed, &consumer->mutex);
     }
     pthread_mutex_unlock(&consumer->mutex);
     embedded_group_close(&consumer->group);
@@ -190,13 +192,15 @@ static enum status assign_all(struct embedded_consumer *consumer, const int64_t 
 
 static enum status open_group(struct embedded_consumer *consumer, const char *group, struct error *error) {
     char name[512];
-    if (!group_name_is_valid(group)) return error_set(error, STATUS_INVALID, "\"%s\" cannot be the name of a group", group);
+    if (!group_name_is_valid(group))
+        return error_set(error, STATUS_INVALID, "\"%s\" cannot be the name of a group", group);
     snprintf(consumer->group_name, sizeof consumer->group_name, "%s", group);
     snprintf(name, sizeof name, "%s%s.%s", consumer->log->prefix, group, event_log_topic_name(consumer->topic));
     return embedded_group_open(&consumer->group, lmdb_env_directory(consumer->log->env), name, error);
 }
 
-static struct embedded_consumer *consumer_new(struct embedded_log *log, const struct event_log_consumer_options *options) {
+static struct embedded_consumer *consumer_new(struct embedded_log *log,
+                                              const struct event_log_consumer_options *options) {
     struct embedded_consumer *consumer = calloc(1, sizeof *consumer);
     if (!consumer) return NULL;
     size_t batch_max = options->batch_max ? options->batch_max : 1;
@@ -227,7 +231,8 @@ enum status embedded_consumer_open(struct event_log *base, const struct event_lo
     if (status) return status;
     struct embedded_consumer *consumer = consumer_new(embedded_log_of(base), options);
     if (!consumer) return error_set(error, STATUS_NO_MEMORY, "no memory for a consumer");
-    status = options->group ? open_group(consumer, options->group, error) : assign_all(consumer, options->positions, error);
+    status =
+        options->group ? open_group(consumer, options->group, error) : assign_all(consumer, options->positions, error);
     if (status) {
         consumer_close(&consumer->base);
         return status;

@@ -12,7 +12,7 @@
 #define EMBEDDED_BATCH_SIZE_MAX (4u << 20) /* bytes of one batch, but always one record */
 
 enum ownership {
-    FREE,      /* not this consumer's */
+    FREE, /* not this consumer's */
     OWNED,
     REVOKED,   /* to be handed over: the owner has been told, or will be */
     RELEASING, /* the owner has let go; the lock stays until its commits have ended */

@@ -2,8 +2,8 @@
  * none. Knows neither records nor positions.
  *
  * One file for each group and topic. Each live member holds the lock on one byte, its slot; each owner that on the byte
- * of its partition. The locks belong to open file descriptions (F_OFD_SETLK), so two members in one process exclude each
- * other like two processes do, and all end with the descriptor: no clock, no heartbeat, no zombie.
+ * of its partition. The locks belong to open file descriptions (F_OFD_SETLK), so two members in one process exclude
+ * each other like two processes do, and all end with the descriptor: no clock, no heartbeat, no zombie.
  *
  * The rule by which shares converge: the P partitions are divided among the M live slots; the first P mod M members, by
  * slot, get one more. A member takes free partitions up to its share and gives up what it has above it; nobody takes
@@ -24,7 +24,8 @@ struct embedded_group {
 };
 
 /* Opens the file <directory>/groups/<name>; made if absent. */
-enum status embedded_group_open(struct embedded_group *group, const char *directory, const char *name, struct error *error);
+enum status embedded_group_open(struct embedded_group *group, const char *directory, const char *name,
+                                struct error *error);
 
 /* Takes a free slot. FULL: there are EVENT_LOG_GROUP_MEMBERS_MAX members. */
 enum status embedded_group_join(struct embedded_group *group, struct error *error);

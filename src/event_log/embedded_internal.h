@@ -6,8 +6,8 @@
 
 #include "event_log/embedded.h"
 
-#define EMBEDDED_NAME_MAX 64 /* characters of a namespace prefix and of a group's name */
-#define EMBEDDED_KEY_MAX 128 /* of a row in the positions database */
+#define EMBEDDED_NAME_MAX 64           /* characters of a namespace prefix and of a group's name */
+#define EMBEDDED_KEY_MAX 128           /* of a row in the positions database */
 #define EMBEDDED_TRIM_RECORDS_MAX 1000 /* removed in one transaction */
 #define EMBEDDED_TRIM_SIZE (16u << 10) /* about what that writes: pages that it empties are used again at once */
 
@@ -57,7 +57,8 @@ enum status embedded_record_unseal(int64_t offset, MDB_val value, struct bytes *
 size_t embedded_record_header_count(struct bytes payload);
 enum status embedded_record_time(MDB_val value, int64_t *time_ms_out);
 /* headers: room for embedded_record_header_count. The record points into payload. */
-enum status embedded_record_decode(struct bytes payload, struct event_log_header *headers, struct event_log_record *record_out);
+enum status embedded_record_decode(struct bytes payload, struct event_log_header *headers,
+                                   struct event_log_record *record_out);
 
 /* embedded_append.c, embedded_trim.c */
 void embedded_append(struct event_log *base, struct event_log_append *append);
@@ -67,10 +68,10 @@ void embedded_retention_stop(struct embedded_log *log);
 
 /* embedded_position.c: rows "group/topic/partition" -> the next offset; the group "" keeps the end of a partition whose
  * records are all gone */
-enum status embedded_position_read(struct embedded_log *log, MDB_txn *txn, const char *group, enum event_log_topic topic,
-                                   int32_t partition, int64_t *offset_out);
-enum status embedded_position_write(struct embedded_log *log, MDB_txn *txn, const char *group, enum event_log_topic topic,
-                                    int32_t partition, int64_t offset);
+enum status embedded_position_read(struct embedded_log *log, MDB_txn *txn, const char *group,
+                                   enum event_log_topic topic, int32_t partition, int64_t *offset_out);
+enum status embedded_position_write(struct embedded_log *log, MDB_txn *txn, const char *group,
+                                    enum event_log_topic topic, int32_t partition, int64_t offset);
 
 /* embedded_consumer.c */
 enum status embedded_consumer_open(struct event_log *base, const struct event_log_consumer_options *options,

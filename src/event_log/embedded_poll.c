@@ -28,7 +28,8 @@ static void finish_releases(struct embedded_consumer *consumer) {
 }
 
 /* Where reading starts. The transaction must begin after the lock was taken: the owner before keeps the lock until its
- * commits are durable, so they are seen. A position that is damaged or beyond the end is lost: from the first record. */
+ * commits are durable, so they are seen. A position that is damaged or beyond the end is lost: reading starts at the
+ * first record. */
 static enum status read_start(struct embedded_consumer *consumer, int32_t number) {
     struct embedded_partition *partition = &consumer->partitions[number];
     struct embedded_log *log = consumer->log;
@@ -70,11 +71,9 @@ static void give_up(struct embedded_consumer *consumer, int32_t surplus) {
         struct embedded_partition *partition = &consumer->partitions[i];
         if (partition->ownership != OWNED) continue;
         surplus--;
-        partition->tell_gap = false;
-        partition->tell_revoked = !partition->tell_assigned; /* never told of it: no need to take it back */
-        set_ownership(consumer, i, partition->tell_assigned ? FREE : REVOKED);
-        if (partition->tell_assigned) embedded_group_give(&consumer->group, i);
-        partition->tell_assigned = false;
+        set_ownership(consumer, i, partition->tell_assigned ? RELEASING : REVOKED);
+        partition->tell_revoked = !partition->tell_assigned; /* who was never told of it need not hand it over */
+        partition->tell_assigned = partition->tell_gap = false;
     }
 }
 
@@ -82,11 +81,11 @@ static enum status look_at_group(struct embedded_consumer *consumer, int64_t now
     if (!consumer->group_name[0] || now_ns < consumer->next_look_ns) return STATUS_OK;
     consumer->next_look_ns = now_ns + LOOK_NS;
     if (consumer->group.slot < 0 && embedded_group_join(&consumer->group, error)) return STATUS_UNAVAILABLE;
-    finish_releases(consumer);
     int32_t share = embedded_group_share(&consumer->group, consumer->partition_count), owned = 0;
-    for (int32_t i = 0; i < consumer->partition_count; i++) owned += consumer->partitions[i].ownership == OWNED;
-    if (share < 0) return STATUS_OK;
-    if (owned > share) give_up(consumer, owned - share);
+    for (int32_t i = 0; i < consumer->partition_count; i++)
+        owned += consumer->partitions[i].ownership == OWNED;
+    if (share >= 0 && owned > share) give_up(consumer, owned - share);
+    finish_releases(consumer);
     if (owned < share && take_free(consumer, share - owned) > 0) consumer->scanned_txn = 0;
     return STATUS_OK;
 }
@@ -121,7 +120,8 @@ struct fetch {
 };
 
 /* Collects what one batch will hold; nothing is copied yet. */
-static enum status fetch_records(struct embedded_consumer *consumer, MDB_cursor *cursor, int64_t next, struct fetch *fetch) {
+static enum status fetch_records(struct embedded_consumer *consumer, MDB_cursor *cursor, int64_t next,
+                                 struct fetch *fetch) {
     MDB_val key = {sizeof next, &next}, value;
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     for (; rc == 0 && fetch->count < consumer->batch_max; rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
@@ -181,8 +181,8 @@ static enum status find_end_gap(struct embedded_consumer *consumer, MDB_txn *txn
 }
 
 /* *poll is set, to records or a gap, or left alone if there is nothing to read. */
-static enum status read_partition(struct embedded_consumer *consumer, MDB_txn *txn, int32_t number, struct event_log_poll *poll,
-                                  struct error *error) {
+static enum status read_partition(struct embedded_consumer *consumer, MDB_txn *txn, int32_t number,
+                                  struct event_log_poll *poll, struct error *error) {
     struct embedded_partition *partition = &consumer->partitions[number];
     int64_t next = atomic_load(&partition->next_offset);
     struct fetch fetch = {.gap_to = -1};
@@ -193,7 +193,8 @@ static enum status read_partition(struct embedded_consumer *consumer, MDB_txn *t
     enum status status = fetch_records(consumer, cursor, next, &fetch);
     mdb_cursor_close(cursor);
     if (status == STATUS_OK && fetch.count > 0) status = build_batch(consumer, number, &fetch, &batch);
-    if (status == STATUS_OK && fetch.count == 0 && fetch.gap_to < 0) status = find_end_gap(consumer, txn, number, next, &fetch);
+    if (status == STATUS_OK && fetch.count == 0 && fetch.gap_to < 0)
+        status = find_end_gap(consumer, txn, number, next, &fetch);
     if (status)
         return error_set(error, status, "%s, partition %d, at offset %" PRId64 ": %s",
                          event_log_topic_name(consumer->topic), number, next, status_name(status));
@@ -217,10 +218,10 @@ static enum status read_records(struct embedded_consumer *consumer, struct event
             if (partition->ownership != OWNED || partition->paused) continue;
             status = read_partition(consumer, txn, number, poll, error);
         }
-        if (poll->kind == POLL_NOTHING)
-            consumer->scanned_txn = mdb_txn_id(txn);
-        else
+        if (poll->kind != POLL_NOTHING)
             consumer->next_partition = (poll->partition + 1) % consumer->partition_count;
+        else if (status == STATUS_OK) /* after a failure it must look again */
+            consumer->scanned_txn = mdb_txn_id(txn);
     }
     lmdb_env_read_end(consumer->log->env, txn);
     return status;
@@ -233,7 +234,8 @@ static bool wait_for_change(struct embedded_consumer *consumer, int64_t until_ns
     struct timespec until = embedded_wait_until(until_ns);
     pthread_mutex_lock(&consumer->mutex);
     while (until_ns > 0 && !consumer->woken && !consumer->committed &&
-           pthread_cond_timedwait(&consumer->changed, &consumer->mutex, &until) == 0) {}
+           pthread_cond_timedwait(&consumer->changed, &consumer->mutex, &until) == 0) {
+    }
     bool woken = consumer->woken;
     consumer->woken = consumer->committed = false;
     pthread_mutex_unlock(&consumer->mutex);

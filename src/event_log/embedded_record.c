@@ -76,7 +76,8 @@ static struct bytes take(struct bytes *rest, size_t size) {
     return taken;
 }
 
-enum status embedded_record_decode(struct bytes payload, struct event_log_header *headers, struct event_log_record *record_out) {
+enum status embedded_record_decode(struct bytes payload, struct event_log_header *headers,
+                                   struct event_log_record *record_out) {
     size_t header_count = embedded_record_header_count(payload);
     struct bytes rest = payload;
     struct bytes head = take(&rest, HEAD_SIZE);

@@ -39,7 +39,8 @@ static enum status trim_piece(struct embedded_log *log, MDB_txn *txn, const stru
     mdb_cursor_close(cursor);
     if (status == STATUS_OK) metric_add(log->trimmed[limits->topic], removed);
     /* With records removed, a failure must take the whole transaction back. */
-    return removed > 0 && status != STATUS_OK && status != STATUS_FULL && status != STATUS_NO_MEMORY ? STATUS_IO : status;
+    return removed > 0 && status != STATUS_OK && status != STATUS_FULL && status != STATUS_NO_MEMORY ? STATUS_IO
+                                                                                                     : status;
 }
 
 /* --- on request --- */
@@ -48,7 +49,7 @@ struct trim_work {
     struct lmdb_job job;
     struct embedded_log *log;
 };
-_Static_assert(sizeof(struct trim_work) <= sizeof ((struct event_log_trim *)0)->reserved, "the work fits the request");
+_Static_assert(sizeof(struct trim_work) <= sizeof((struct event_log_trim *)0)->reserved, "the work fits the request");
 
 static struct event_log_trim *trim_of(struct lmdb_job *job) {
     return CONTAINER_OF(CONTAINER_OF(job, struct trim_work, job), struct event_log_trim, reserved);
@@ -112,7 +113,8 @@ static bool partition_has_old(struct embedded_log *log, const struct trim_limits
 static bool retention_waits(struct embedded_log *log, int64_t wait_ns) {
     struct timespec until = embedded_wait_until(embedded_now_ns() + wait_ns);
     pthread_mutex_lock(&log->mutex);
-    while (!log->closing && wait_ns > 0 && pthread_cond_timedwait(&log->changed, &log->mutex, &until) == 0) {}
+    while (!log->closing && wait_ns > 0 && pthread_cond_timedwait(&log->changed, &log->mutex, &until) == 0) {
+    }
     bool goes_on = !log->closing;
     pthread_mutex_unlock(&log->mutex);
     return goes_on;
@@ -131,7 +133,8 @@ static void retention_pass(struct embedded_log *log) {
             if (!partition_has_old(log, &limits)) continue;
             struct retention_job retention = {
                 .job = {.run = retention_run, .size_bytes = EMBEDDED_TRIM_SIZE, .uses_reserve = true},
-                .log = log, .limits = limits};
+                .log = log,
+                .limits = limits};
             if (lmdb_env_run(log->env, &retention.job, NULL)) return; /* tried again in a while */
             more = true;
         }
@@ -140,13 +143,15 @@ static void retention_pass(struct embedded_log *log) {
 
 static void *retention_main(void *data) {
     struct embedded_log *log = data;
-    while (retention_waits(log, RETENTION_INTERVAL_NS)) retention_pass(log);
+    while (retention_waits(log, RETENTION_INTERVAL_NS))
+        retention_pass(log);
     return NULL;
 }
 
 enum status embedded_retention_start(struct embedded_log *log, struct error *error) {
     bool wanted = false;
-    for (int topic = 0; topic < TOPIC_COUNT; topic++) wanted = wanted || log->retention_ms[topic] > 0;
+    for (int topic = 0; topic < TOPIC_COUNT; topic++)
+        wanted = wanted || log->retention_ms[topic] > 0;
     if (!wanted || log->retention_runs) return STATUS_OK;
     int rc = pthread_create(&log->retention, NULL, retention_main, log);
     if (rc) return error_set_errno(error, STATUS_NO_MEMORY, rc, "the retention thread cannot be started");

@@ -50,7 +50,8 @@ static size_t add_up_to_limit(size_t sum, size_t more) {
     return more > EVENT_LOG_RECORD_MAX || sum + more > EVENT_LOG_RECORD_MAX ? EVENT_LOG_RECORD_MAX + 1 : sum + more;
 }
 
-enum status event_log_record_check(const struct event_log_record *record, int32_t partition_count, struct error *error) {
+enum status event_log_record_check(const struct event_log_record *record, int32_t partition_count,
+                                   struct error *error) {
     if (record->partition < -1 || record->partition >= partition_count)
         return error_set(error, STATUS_INVALID, "there is no partition %d", record->partition);
     if (record->key.size > EVENT_LOG_KEY_MAX)

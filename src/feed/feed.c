@@ -9,9 +9,9 @@
 #include "feed/waiters.h"
 
 #define FEED_POLL_TIMEOUT_MS 100
-#define FEED_LIVE_NS 1000000000          /* since the last contact with the log */
-#define FEED_RETRY_MS 100                /* between polls of a log that does not answer */
-#define FEED_BATCH_MAX 1024              /* records in one poll */
+#define FEED_LIVE_NS 1000000000 /* since the last contact with the log */
+#define FEED_RETRY_MS 100       /* between polls of a log that does not answer */
+#define FEED_BATCH_MAX 1024     /* records in one poll */
 #define FEED_ARENA_BLOCK_SIZE (64u << 10)
 #define FEED_ARENA_LIMIT_SIZE (16u << 20) /* one event's JSON */
 #define FEED_NEVER INT64_MIN
@@ -26,13 +26,13 @@ struct feed {
     struct event_log_consumer *reader; /* of the thread */
     pthread_t thread;
     struct waiters waiters;
-    _Atomic(struct feed_listener *) listeners; /* grows at its head only */
-    struct arena arena;                        /* of the thread */
+    _Atomic(struct feed_listener *) listeners;  /* grows at its head only */
+    struct arena arena;                         /* of the thread */
     bool is_assigned[EVENT_LOG_PARTITIONS_MAX]; /* of the thread */
-    int32_t assigned_count;                    /* of the thread */
-    bool is_in_trouble;                        /* of the thread: a failure has been logged */
-    _Atomic bool is_positioned;                /* at the end of every partition */
-    _Atomic int64_t contact_at_ns;             /* or FEED_NEVER */
+    int32_t assigned_count;                     /* of the thread */
+    bool is_in_trouble;                         /* of the thread: a failure has been logged */
+    _Atomic bool is_positioned;                 /* at the end of every partition */
+    _Atomic int64_t contact_at_ns;              /* or FEED_NEVER */
     struct feed_metrics metrics;
     pthread_mutex_t mutex; /* guards `stopping` */
     pthread_cond_t stop;   /* on CLOCK_MONOTONIC */
@@ -60,7 +60,8 @@ static enum status header_number(const struct event_log_record *record, const ch
 }
 
 /* Most events are nobody's here: their JSON is not parsed. */
-static enum status call_waiters(struct feed *feed, const struct uuid *attempt_id, const struct event_log_record *record) {
+static enum status call_waiters(struct feed *feed, const struct uuid *attempt_id,
+                                const struct event_log_record *record) {
     if (!waiters_expect(&feed->waiters, attempt_id)) return STATUS_OK;
     struct event event;
     arena_reset(&feed->arena);

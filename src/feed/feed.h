@@ -15,10 +15,10 @@
 struct feed;
 
 struct feed_options {
-    struct event_log *log;      /* borrowed */
+    struct event_log *log; /* borrowed */
     const struct clock *clock;
-    const struct log *logger;   /* may be NULL */
-    struct metrics *metrics;    /* may be NULL */
+    const struct log *logger; /* may be NULL */
+    struct metrics *metrics;  /* may be NULL */
 };
 
 /* Opens the reader at the end of every partition and starts the thread. */
@@ -27,7 +27,8 @@ enum status feed_open(const struct feed_options *options, struct feed **feed_out
 /* Stops the thread; waiters left get no call. NULL is allowed. */
 void feed_close(struct feed *feed);
 
-/* True once positioned at the end of every partition, and while the log answers (last contact below 1 s). Any thread. */
+/* True once positioned at the end of every partition, and while the log answers (last contact below 1 s). Any thread.
+ */
 bool feed_is_live(struct feed *feed);
 
 /* --- verdicts --- */
@@ -44,16 +45,17 @@ struct feed_waiter {
 /* Registers; do so before the append. FULL: too many. Any thread. */
 enum status feed_wait(struct feed *feed, struct feed_waiter *waiter);
 
-/* True: the waiter was still registered and will not be called. False: it was called, and the call has ended: a call that
- * is under way on the feed's thread is waited for, so do not hold a lock that `verdict` takes. (From within a call, on the
- * feed's thread itself, nothing is waited for.) Either way the struct is the caller's again. Any thread. */
+/* True: the waiter was still registered and will not be called. False: it was called, and the call has ended: a call
+ * that is under way on the feed's thread is waited for, so do not hold a lock that `verdict` takes. (From within a
+ * call, on the feed's thread itself, nothing is waited for.) Either way the struct is the caller's again. Any thread.
+ */
 bool feed_cancel(struct feed *feed, struct feed_waiter *waiter);
 
 /* --- listeners: every event, by its headers (see order/event.h) --- */
 
 struct feed_event {
     struct uuid order_id;
-    uint32_t version;      /* of the order shown; 0: none */
+    uint32_t version;                      /* of the order shown; 0: none */
     const struct event_log_record *record; /* whole message, valid during the call */
 };
 struct feed_listener {

@@ -102,6 +102,7 @@ struct response {
     char *owned_body; /* freed with the request; NULL if the body is elsewhere */
     struct response_header headers[RESPONSE_HEADERS_MAX];
     size_t header_count;
+    bool header_is_lost; /* there was no memory for one: an answer without it could be taken for another one */
 };
 
 struct http_request {

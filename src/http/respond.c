@@ -33,12 +33,14 @@ static bool respond_no_memory(struct http_request *request) {
                                "\"status\":503,\"detail\":\"not enough memory for this request\","
                                "\"code\":\"out_of_memory\"}";
     request->response.status = 503;
+    request->response.header_count = 0;
     request->response.content_type = "application/problem+json";
     request->response.body = bytes_of(body);
     return response_finish(request);
 }
 
 static bool respond_with(struct http_request *request, int status, const char *content_type, struct bytes body) {
+    if (request->response.header_is_lost) return respond_no_memory(request);
     request->response.status = status;
     request->response.body = body;
     if (content_type) request->response.content_type = copy_text(request, content_type);
@@ -59,7 +61,10 @@ void http_add_header(struct http_request *request, const char *name, const char 
     struct response *response = &request->response;
     if (response->header_count == RESPONSE_HEADERS_MAX) return;
     struct response_header header = {copy_text(request, name), copy_text(request, value)};
-    if (header.name && header.value) response->headers[response->header_count++] = header;
+    if (header.name && header.value)
+        response->headers[response->header_count++] = header;
+    else
+        response->header_is_lost = true;
 }
 
 bool http_respond(struct http_request *request, int status, const char *content_type, struct bytes body) {

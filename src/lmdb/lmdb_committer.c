@@ -66,7 +66,10 @@ static void awaited_done(struct lmdb_job *job, enum status status, const char *e
 
 enum status lmdb_env_run(struct lmdb_env *env, struct lmdb_job *job, struct error *error) {
     struct awaited_job awaited = {
-        .job = {.run = awaited_run, .done = awaited_done, .size_bytes = job->size_bytes, .uses_reserve = job->uses_reserve},
+        .job = {.run = awaited_run,
+                .done = awaited_done,
+                .size_bytes = job->size_bytes,
+                .uses_reserve = job->uses_reserve},
         .inner = job,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
         .ended = PTHREAD_COND_INITIALIZER,
@@ -74,7 +77,8 @@ enum status lmdb_env_run(struct lmdb_env *env, struct lmdb_job *job, struct erro
     };
     lmdb_env_submit(env, &awaited.job);
     pthread_mutex_lock(&awaited.mutex);
-    while (!awaited.has_ended) pthread_cond_wait(&awaited.ended, &awaited.mutex);
+    while (!awaited.has_ended)
+        pthread_cond_wait(&awaited.ended, &awaited.mutex);
     pthread_mutex_unlock(&awaited.mutex);
     pthread_cond_destroy(&awaited.ended);
     pthread_mutex_destroy(&awaited.mutex);
@@ -102,7 +106,8 @@ void lmdb_env_unlisten(struct lmdb_env *env, struct lmdb_listener *listener) {
 
 static _Noreturn void committer_fatal(struct lmdb_env *env, int rc) {
     struct error error;
-    error_set(&error, STATUS_IO, "a sync of %s failed: %s; what was written may be lost", env->directory, mdb_strerror(rc));
+    error_set(&error, STATUS_IO, "a sync of %s failed: %s; what was written may be lost", env->directory,
+              mdb_strerror(rc));
     if (env->options.fatal) env->options.fatal(env->options.fatal_data, error.text);
     abort(); /* going on would answer for data that is not there */
 }

@@ -22,15 +22,16 @@ static enum status make_directories(const char *directory, struct error *error) 
         if (*at != '/' && *at != '\0') continue;
         char end = *at;
         *at = '\0';
-        if (mkdir(path, 0700) && errno != EEXIST) return error_set_errno(error, STATUS_IO, errno, "%s cannot be made", path);
+        if (mkdir(path, 0700) && errno != EEXIST)
+            return error_set_errno(error, STATUS_IO, errno, "%s cannot be made", path);
         *at = end;
         if (end == '\0') return STATUS_OK;
     }
 }
 
-/* One byte of a lock file stands for each process. A lock of an open file description excludes a second open in the same
- * process too, and a killed process leaves none behind. (LMDB's own locks would be lost when a second descriptor is
- * closed: the reason why one process must not open an environment twice.) */
+/* One byte of a lock file stands for each process. A lock of an open file description excludes a second open in the
+ * same process too, and a killed process leaves none behind. (LMDB's own locks would be lost when a second descriptor
+ * is closed: the reason why one process must not open an environment twice.) */
 static enum status claim_process(struct lmdb_env *env, struct error *error) {
     char path[LMDB_PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/processes", env->directory);
@@ -98,9 +99,11 @@ static enum status open_data(struct lmdb_env *env, struct error *error) {
 static void register_metrics(struct lmdb_env *env) {
     struct metrics *metrics = env->options.metrics;
     env->commits = metrics_counter(metrics, "orderly_commit_total", "Transactions of the embedded engine", "");
-    env->refused = metrics_counter(metrics, "orderly_commit_refused_total", "Writes refused for want of disk space", "");
+    env->refused =
+        metrics_counter(metrics, "orderly_commit_refused_total", "Writes refused for want of disk space", "");
     env->commit_jobs = metrics_sizes(metrics, "orderly_commit_jobs", "Writes that shared one transaction", "");
-    env->commit_seconds = metrics_histogram(metrics, "orderly_commit_seconds", "From the writer lock to the last sync", "");
+    env->commit_seconds =
+        metrics_histogram(metrics, "orderly_commit_seconds", "From the writer lock to the last sync", "");
 }
 
 static struct lmdb_env *env_new(const struct lmdb_env_options *options) {
@@ -124,7 +127,8 @@ static struct lmdb_env *env_new(const struct lmdb_env_options *options) {
 
 enum status lmdb_env_open(const struct lmdb_env_options *options, struct lmdb_env **env_out, struct error *error) {
     size_t length = strlen(options->directory);
-    if (length == 0 || length >= LMDB_PATH_MAX) return error_set(error, STATUS_INVALID, "the data directory's name is too long");
+    if (length == 0 || length >= LMDB_PATH_MAX)
+        return error_set(error, STATUS_INVALID, "the data directory's name is too long");
     struct lmdb_env *env = env_new(options);
     if (!env) return error_set(error, STATUS_NO_MEMORY, "no memory for the data directory %s", options->directory);
     signal(SIGXFSZ, SIG_IGN); /* a write above RLIMIT_FSIZE shall fail with EFBIG, not kill */
@@ -159,7 +163,8 @@ const char *lmdb_env_directory(const struct lmdb_env *env) {
     return env->directory;
 }
 
-/* --- named databases: opened on the committer's thread, since LMDB allows one transaction at a time to open them --- */
+/* --- named databases: opened on the committer's thread, since LMDB allows one transaction at a time to open them ---
+ */
 
 struct database_job {
     struct lmdb_job job;
@@ -173,7 +178,8 @@ static enum status database_run(struct lmdb_job *job, MDB_txn *txn) {
     return lmdb_status(mdb_dbi_open(txn, database->name, database->flags | MDB_CREATE, &database->dbi), NULL);
 }
 
-enum status lmdb_env_database(struct lmdb_env *env, const char *name, unsigned flags, MDB_dbi *dbi_out, struct error *error) {
+enum status lmdb_env_database(struct lmdb_env *env, const char *name, unsigned flags, MDB_dbi *dbi_out,
+                              struct error *error) {
     struct database_job database = {.job = {.run = database_run, .uses_reserve = true}, .name = name, .flags = flags};
     enum status status = lmdb_env_run(env, &database.job, error);
     if (status) return status;
@@ -216,7 +222,9 @@ static enum status record_run(struct lmdb_job *job, MDB_txn *txn) {
 
 enum status lmdb_env_record(struct lmdb_env *env, const char *name, uint64_t value, struct error *error) {
     struct record_job record = {.job = {.run = record_run, .size_bytes = 64, .uses_reserve = true},
-                                .meta = env->meta, .name = bytes_of(name), .value = value};
+                                .meta = env->meta,
+                                .name = bytes_of(name),
+                                .value = value};
     enum status status = lmdb_env_run(env, &record.job, error);
     if (status == STATUS_CONFLICT)
         error_set(error, status, "\"%s\" was set up with another value than %llu", name, (unsigned long long)value);

@@ -1,9 +1,9 @@
 /* Says whose data a directory holds, by plain reads of data.mdb, before LMDB may touch anything.
  *
- * LMDB itself would create a lock file beside foreign data, and would die of SIGBUS in a file shorter than its meta page
- * says. So the newest meta page is checked here, and the leftmost key of the unnamed database looked up page by page:
- * every number read from the file is checked before it is used. Page layout: mdb.c of LMDB 0.9, MDB_page, MDB_meta,
- * MDB_node; a change of it would come with another MDB_DATA_VERSION, which is checked first. */
+ * LMDB itself would create a lock file beside foreign data, and would die of SIGBUS in a file shorter than its meta
+ * page says. So the newest meta page is checked here, and the leftmost key of the unnamed database looked up page by
+ * page: every number read from the file is checked before it is used. Page layout: mdb.c of LMDB 0.9, MDB_page,
+ * MDB_meta, MDB_node; a change of it would come with another MDB_DATA_VERSION, which is checked first. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,7 +61,8 @@ static enum status read_at(const struct data_file *file, void *to, size_t size, 
 }
 
 static enum status foreign(const struct data_file *file, struct error *error) {
-    return error_set(error, STATUS_UNSUPPORTED, "%s was not made by Orderly; choose another data directory", file->path);
+    return error_set(error, STATUS_UNSUPPORTED, "%s was not made by Orderly; choose another data directory",
+                     file->path);
 }
 
 static enum status damaged(const struct data_file *file, const char *what, struct error *error) {
@@ -69,7 +70,8 @@ static enum status damaged(const struct data_file *file, const char *what, struc
 }
 
 /* One meta page. The first is at 0, the second one page further. */
-static enum status read_meta(const struct data_file *file, uint64_t offset, struct meta *meta_out, struct error *error) {
+static enum status read_meta(const struct data_file *file, uint64_t offset, struct meta *meta_out,
+                             struct error *error) {
     struct {
         struct page_header header;
         struct meta meta;
@@ -129,8 +131,9 @@ static enum status judge_leaf(const struct data_file *file, size_t page_size, st
         return foreign(file, error);
     uint32_t format = bytes_get_u32(key + node.key_size);
     if (format > LMDB_ENV_FORMAT)
-        return error_set(error, STATUS_UNSUPPORTED, "%s has format %u, made by a newer Orderly; this one knows up to %d",
-                         file->path, format, LMDB_ENV_FORMAT);
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s has format %u, made by a newer Orderly; this one knows up to %d", file->path, format,
+                         LMDB_ENV_FORMAT);
     return STATUS_OK;
 }
 
@@ -172,7 +175,8 @@ static enum status judge_file(struct data_file *file, enum lmdb_judgement *judge
         }
         status = judge_tree(file, &meta, page_size, error);
         /* While the newest transaction is still the same, no writer can have reused a page of its tree. */
-        if (read_newest_meta(file, &after, &page_size, NULL) == STATUS_OK && after.transaction == meta.transaction) break;
+        if (read_newest_meta(file, &after, &page_size, NULL) == STATUS_OK && after.transaction == meta.transaction)
+            break;
     }
     if (status == STATUS_OK) *judgement_out = LMDB_OURS;
     return status;

@@ -29,11 +29,11 @@ struct lmdb_space {
     int fd; /* the data file, LMDB's */
     size_t page_size;
     uint64_t limit_bytes, reserve_bytes;
-    uint64_t allocated_end;   /* the disk has given us the file up to here */
-    bool cannot_allocate;     /* the file system knows no fallocate: reckon with statvfs */
-    uint64_t free_bytes;      /* in LMDB's free pages, when last counted, less what was written since */
-    int64_t next_try_ns;      /* no allocation before, after one failed */
-    int64_t next_count_ns;    /* no count of free pages before */
+    uint64_t allocated_end; /* the disk has given us the file up to here */
+    bool cannot_allocate;   /* the file system knows no fallocate: reckon with statvfs */
+    uint64_t free_bytes;    /* in LMDB's free pages, when last counted, less what was written since */
+    int64_t next_try_ns;    /* no allocation before, after one failed */
+    int64_t next_count_ns;  /* no count of free pages before */
     _Atomic uint64_t room_bytes;
 };
 

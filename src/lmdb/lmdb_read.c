@@ -49,5 +49,6 @@ uint64_t lmdb_env_last_commit(struct lmdb_env *env) {
 }
 
 void lmdb_reads_close(struct lmdb_env *env) {
-    while (env->reads.count > 0) mdb_txn_abort(env->reads.kept[--env->reads.count]);
+    while (env->reads.count > 0)
+        mdb_txn_abort(env->reads.kept[--env->reads.count]);
 }

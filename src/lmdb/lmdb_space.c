@@ -1,9 +1,10 @@
 /* Room on disk: how much the next transaction may write, and what is kept for jobs that use the reserve.
  *
- * The file is allocated ahead with fallocate(2), so a page that LMDB appends already has its blocks: the reserve is real,
- * and a write does not end half way on a full disk. What is left is the allocated tail behind LMDB's last page plus the
- * pages in LMDB's free list (counted only when the tail alone does not suffice). Below the reserve new work is refused;
- * processing goes on. A guess that was too high costs nothing but a transaction: LMDB aborts it, nothing is written.
+ * The file is allocated ahead with fallocate(2), so a page that LMDB appends already has its blocks: the reserve is
+ * real, and a write does not end half way on a full disk. What is left is the allocated tail behind LMDB's last page
+ * plus the pages in LMDB's free list (counted only when the tail alone does not suffice). Below the reserve new work is
+ * refused; processing goes on. A guess that was too high costs nothing but a transaction: LMDB aborts it, nothing is
+ * written.
  *
  * All of this is the committer's, but for room_bytes. */
 #include <errno.h>
@@ -24,7 +25,7 @@
 #define JOB_GROWTH 4            /* and this many times the bytes that it says: pages are copied whole, and split */
 #define TRANSACTION_PAGES 16    /* the free list and the roots */
 #define BATCH_COST_MAX (JOB_GROWTH * LMDB_ENV_BATCH_SIZE_MAX + LMDB_ENV_BATCH_JOBS_MAX * JOB_PAGES * 4096u)
-#define COUNT_SHARE 50          /* counting free pages may take 1/50 of the time */
+#define COUNT_SHARE 50 /* counting free pages may take 1/50 of the time */
 
 int64_t lmdb_now_ns(void) {
     struct timespec now;
@@ -57,8 +58,8 @@ static uint64_t space_step(uint64_t used_end) {
     return step < STEP_MIN ? STEP_MIN : smaller(step, STEP_MAX);
 }
 
-/* Without fallocate: what the disk says it has; and the file is made as long as its pages need, or a reader of pages that
- * were never written would die of SIGBUS. */
+/* Without fallocate: what the disk says it has; and the file is made as long as its pages need, or a reader of pages
+ * that were never written would die of SIGBUS. */
 static void space_reckon(struct lmdb_space *space, uint64_t used_end, uint64_t target) {
     struct statvfs fs;
     struct stat st;

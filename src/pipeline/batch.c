@@ -8,8 +8,9 @@
 #include "pipeline/internal.h"
 
 static enum progress (*const step_functions[STEP_COUNT])(struct batch *batch) = {
-    [STEP_PARSE] = batch_parse,          [STEP_READ] = batch_read,          [STEP_STORE] = batch_store,
-    [STEP_CACHE] = batch_cache,          [STEP_LETTERS] = batch_send_letters, [STEP_EVENTS] = batch_send_events,
+    [STEP_PARSE] = batch_parse,          [STEP_READ] = batch_read,
+    [STEP_STORE] = batch_store,          [STEP_CACHE] = batch_cache,
+    [STEP_LETTERS] = batch_send_letters, [STEP_EVENTS] = batch_send_events,
     [STEP_COMMIT] = batch_commit,
 };
 

@@ -12,10 +12,10 @@
 struct cache_puts {
     struct message message;
     struct pipeline *pipeline;
-    struct inbox *inbox;      /* one reference */
-    struct batch *batch;      /* that waits, or NULL: late. Of the pipeline's thread */
+    struct inbox *inbox; /* one reference */
+    struct batch *batch; /* that waits, or NULL: late. Of the pipeline's thread */
     struct cache_puts *next_free;
-    atomic_size_t remaining;  /* puts without their done, and one for the submitter */
+    atomic_size_t remaining; /* puts without their done, and one for the submitter */
     struct order_cache_put *puts;
     size_t count;
     struct buffer values;

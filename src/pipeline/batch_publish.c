@@ -131,10 +131,11 @@ static void commit_done(struct event_log_commit *commit, enum status status, con
 
 enum progress batch_commit(struct batch *batch) {
     if (batch->step_progress > 0 || batch->pipeline->options.replay) return PROGRESS_DONE;
-    batch->request.commit = (struct event_log_commit){.partition = batch->partition->number,
-                                                      .next_offset = batch->log_batch->records[batch->end - 1].offset + 1,
-                                                      .done = commit_done,
-                                                      .data = batch};
+    batch->request.commit =
+        (struct event_log_commit){.partition = batch->partition->number,
+                                  .next_offset = batch->log_batch->records[batch->end - 1].offset + 1,
+                                  .done = commit_done,
+                                  .data = batch};
     batch_submit(batch, 1);
     event_log_commit(batch->pipeline->consumer, &batch->request.commit);
     return PROGRESS_UNDER_WAY;

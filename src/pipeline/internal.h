@@ -18,8 +18,8 @@
 #define BATCH_ARENA_LIMIT_SIZE (64u << 20) /* a batch that needs more is cut into smaller ones */
 #define BATCH_OUTPUT_SIZE_MAX (12u << 20)  /* event values of one batch, below EVENT_LOG_APPEND_MAX; the same holds */
 #define CACHE_PUTS_SIZE_MAX (4u << 20)     /* entry values of one batch; orders beyond it are dropped from the cache */
-#define CACHE_PUTS_LATE_MAX 32             /* batches whose puts the cache has not answered; above it puts are skipped */
-#define POLL_TIMEOUT_MS 100                /* also how late a timer may be */
+#define CACHE_PUTS_LATE_MAX 32 /* batches whose puts the cache has not answered; above it puts are skipped */
+#define POLL_TIMEOUT_MS 100    /* also how late a timer may be */
 #define TRIM_EVERY_MS 60000
 
 enum dead_reason { DEAD_INVALID, DEAD_WRONG_KEY, DEAD_WRONG_PARTITION, DEAD_TOO_LARGE, DEAD_REASON_COUNT };
@@ -55,16 +55,16 @@ struct batch {
     uint32_t needs_schema;             /* not 0: the record at `end` is of this newer schema */
 
     enum batch_step step;
-    size_t step_progress; /* how much of the step is done: keys, changes, or 1 */
-    size_t step_pending;  /* how much more the request under way will have done */
+    size_t step_progress;  /* how much of the step is done: keys, changes, or 1 */
+    size_t step_pending;   /* how much more the request under way will have done */
     size_t outgoing_count; /* not 0: this step's messages are made, a retry sends them again */
-    bool is_under_way;    /* a request has been submitted and its completion not received */
-    bool is_waiting;      /* for retry_at_ns */
-    unsigned attempt;     /* failures of this step in a row */
+    bool is_under_way;     /* a request has been submitted and its completion not received */
+    bool is_waiting;       /* for retry_at_ns */
+    unsigned attempt;      /* failures of this step in a row */
     int64_t retry_at_ns;
     int64_t step_began_ns;
-    int64_t read_at_ms;   /* wall time before the rows were read: what the cache entries' age counts from */
-    enum status status;   /* of the last request */
+    int64_t read_at_ms; /* wall time before the rows were read: what the cache entries' age counts from */
+    enum status status; /* of the last request */
     struct error error;
 
     struct arena arena;
@@ -146,12 +146,12 @@ struct pipeline {
     pthread_t thread;
     bool thread_is_joined; /* of the thread that drains and closes */
 
-    pthread_mutex_t mutex; /* guards what follows, and `shown` of the partitions */
+    pthread_mutex_t mutex;   /* guards what follows, and `shown` of the partitions */
     pthread_cond_t finished; /* on CLOCK_MONOTONIC */
     bool consumer_is_open;
-    bool is_finished;      /* the thread has come to its end */
-    bool left_work;        /* ... and left a batch behind */
-    bool is_in_trouble;    /* a failure has been logged since the last success: further ones are not */
+    bool is_finished;   /* the thread has come to its end */
+    bool left_work;     /* ... and left a batch behind */
+    bool is_in_trouble; /* a failure has been logged since the last success: further ones are not */
     struct error last_error;
 };
 
@@ -234,7 +234,7 @@ enum progress batch_commit(struct batch *batch);
 
 /* The cache has not answered within its bound: goes on without. */
 void batch_cache_is_late(struct batch *batch);
-void batch_cache_forget(struct batch *batch); /* an abandoned batch no longer waits for its puts */
+void batch_cache_forget(struct batch *batch);    /* an abandoned batch no longer waits for its puts */
 void cache_puts_free(struct pipeline *pipeline); /* the free ones */
 
 /* --- dead_letter.c --- */

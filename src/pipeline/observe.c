@@ -8,7 +8,7 @@
 
 const char *batch_step_name(enum batch_step step) {
     static const char *const names[STEP_COUNT] = {
-        [STEP_PARSE] = "parse",     [STEP_READ] = "read",     [STEP_STORE] = "store",  [STEP_CACHE] = "cache",
+        [STEP_PARSE] = "parse",     [STEP_READ] = "read",     [STEP_STORE] = "store",   [STEP_CACHE] = "cache",
         [STEP_LETTERS] = "letters", [STEP_EVENTS] = "events", [STEP_COMMIT] = "commit",
     };
     return names[step];

@@ -6,8 +6,8 @@
 
 enum status partitions_new(struct pipeline *pipeline, struct error *error) {
     pipeline->partitions = calloc((size_t)pipeline->partition_count, sizeof *pipeline->partitions);
-    if (!pipeline->partitions) return error_set(error, STATUS_NO_MEMORY, "no memory for %d partitions",
-                                                (int)pipeline->partition_count);
+    if (!pipeline->partitions)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for %d partitions", (int)pipeline->partition_count);
     for (int32_t i = 0; i < pipeline->partition_count; i++) {
         pipeline->partitions[i].pipeline = pipeline;
         pipeline->partitions[i].number = i;
@@ -79,7 +79,7 @@ static void settle(struct partition *partition) {
 }
 
 static void log_partition(const struct partition *partition, const char *what) {
-    log_event(partition->pipeline->options.logger, LOG_INFO, what, LOG_N("partition", partition->number),
+    log_event(partition->pipeline->options.logger, LOG_DEBUG, what, LOG_N("partition", partition->number),
               LOG_N("next_offset", partition->next_offset));
 }
 
@@ -155,19 +155,24 @@ void partition_committed(struct partition *partition, int64_t next_offset) {
     partition_show(partition);
 }
 
+/* Goes back to the command that cannot be read, so that the log counts it and all behind it as not yet handed out. */
+static void pause_for_schema(struct partition *partition) {
+    struct pipeline *pipeline = partition->pipeline;
+    drop_held(partition);
+    event_log_seek(pipeline->consumer, partition->number, partition->next_offset, NULL); /* if not: the lag is off */
+    log_event(pipeline->options.logger, LOG_WARN,
+              "partition paused: a command of a newer schema version needs a newer consumer",
+              LOG_N("partition", partition->number), LOG_N("offset", partition->next_offset),
+              LOG_N("schema", partition->needs_schema));
+}
+
 void partition_batch_ended(struct partition *partition) {
     partition->batch = NULL;
     if (partition->is_revoking) {
         hand_over(partition);
         return;
     }
-    if (partition->needs_schema) {
-        drop_held(partition);
-        log_event(partition->pipeline->options.logger, LOG_WARN,
-                  "partition paused: a command of a newer schema version needs a newer consumer",
-                  LOG_N("partition", partition->number), LOG_N("offset", partition->next_offset),
-                  LOG_N("schema", partition->needs_schema));
-    }
+    if (partition->needs_schema) pause_for_schema(partition);
     settle(partition);
 }
 

@@ -97,12 +97,13 @@ static void on_lost(struct partition *partition, const struct event_log_poll *po
     partition_lost(partition);
 }
 static void on_gap(struct partition *partition, const struct event_log_poll *poll) {
-    log_event(partition->pipeline->options.logger, LOG_WARN, "commands are gone from the log: reading goes on behind them",
-              LOG_N("partition", partition->number), LOG_N("next_offset", poll->next_offset));
+    log_event(partition->pipeline->options.logger, LOG_WARN,
+              "commands are gone from the log: reading goes on behind them", LOG_N("partition", partition->number),
+              LOG_N("next_offset", poll->next_offset));
 }
 
 static void poll_log(struct pipeline *pipeline) {
-    static void (*const on_poll[])(struct partition *partition, const struct event_log_poll *poll) = {
+    static void (*const on_poll[])(struct partition * partition, const struct event_log_poll *poll) = {
         [POLL_NOTHING] = on_nothing, [POLL_RECORDS] = on_records, [POLL_ASSIGNED] = on_assigned,
         [POLL_REVOKED] = on_revoked, [POLL_LOST] = on_lost,       [POLL_GAP] = on_gap,
     };

@@ -56,8 +56,8 @@ struct row_slot *row_table_add(struct row_table *table, const struct uuid *order
     if (!*is_new_out) return slot;
     if (table->count == table->limit) return NULL;
     table->count++;
-    *slot = (struct row_slot){
-        .generation = table->generation, .order_id = *order_id, .version = version, .state = state};
+    *slot =
+        (struct row_slot){.generation = table->generation, .order_id = *order_id, .version = version, .state = state};
     return slot;
 }
 

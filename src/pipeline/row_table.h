@@ -19,7 +19,7 @@ struct row_slot {
     struct uuid order_id;
     uint32_t version;
     enum row_state state;
-    bool is_stored;  /* taken into the batch's changes: written once is enough */
+    bool is_stored; /* taken into the batch's changes: written once is enough */
     const struct history_row *row;
 };
 

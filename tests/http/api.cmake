@@ -13,3 +13,9 @@ orderly_http_test(api_list_test)
 orderly_http_test(api_bad_input_test)
 orderly_http_test(api_service_test)
 orderly_http_test(api_schemathesis_test)
+
+# The same service in one process, for tests that look behind the API.
+add_library(api_service STATIC ${CMAKE_CURRENT_LIST_DIR}/api_service.c)
+target_link_libraries(api_service PUBLIC orderly_api orderly_test_rig PkgConfig::CMOCKA)
+orderly_test(api_memory_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/api_memory_test.c USES api_service failing_alloc LABEL http)
+orderly_test(api_behind_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/api_behind_test.c USES api_service LABEL http)

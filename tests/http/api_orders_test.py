@@ -1,5 +1,6 @@
 """Orders through both dialects: made, read at once and later, found in the list, made twice."""
 import subprocess
+import threading
 import unittest
 import uuid
 
@@ -69,9 +70,10 @@ class Orders(HttpCase):
         self.assertEqual(self.get(path.upper().replace('/ORDERS', '/orders'))[2], order)
 
     def test_list_at_once(self):
-        for _ in range(20):
-            _, order = self.create()
-            self.assertEqual(self.get('/orders/?limit=1')[2], [order])
+        for i in range(20):
+            _, order = self.create({**LAMP, 'customer_name': f'At once {i}'})
+            self.assertIn(order, self.get('/orders/?limit=20')[2])
+            self.assertEqual(self.get(f'/orders/?customer_name=At%20once%20{i}&status=created')[2], [order])
 
     def test_second_dialect(self):
         headers, made = self.create({}, '/api/orders')
@@ -166,6 +168,16 @@ class WithoutConsumer(unittest.TestCase):
                 self.assertEqual([order['order_id'] for order in api.orders()][1:], ids)
                 self.assertEqual(api.post('/orders', LAMP)[0], 201)
             self.assertEqual(api.stop(), 0)
+
+    def test_a_wait_for_a_verdict_does_not_outlive_the_server(self):
+        with DataDirectory() as data, Process(data.path, 'api', verdict_timeout='60s', drain_timeout='1s') as api:
+            answers = []
+            waiting = threading.Thread(target=lambda: answers.append(api.post('/orders', {**LAMP, 'order_id': str(uuid.uuid4())})))
+            waiting.start()
+            wait_for('the request to wait', lambda: 'orderly_feed_waiters 1\n' in api.get('/metrics')[2])
+            self.assertEqual(api.stop(), 0)
+            waiting.join(20)
+            self.assertEqual([(answer[0], answer[2]['code']) for answer in answers], [(503, 'shutting_down')])
 
 
 if __name__ == '__main__':

@@ -62,7 +62,7 @@ class OpenApi(unittest.TestCase):
             schema = self.resolve(schema)
             if part == '0':
                 schema = schema['items']
-            elif part == '*':
+            elif part == '{key}':
                 schema = schema['additionalProperties']
             else:
                 required = part in schema.get('required', [])
@@ -101,7 +101,7 @@ class OpenApi(unittest.TestCase):
         if 'items' in schema:
             yield from self.fields_of(schema['items'], prefix + '/0')
         if isinstance(schema.get('additionalProperties'), dict):
-            yield prefix + '/*'
+            yield prefix + '/{key}'
 
     def test_no_field_is_made_up(self):
         known = {field['pointer'] for field in self.truth['fields']}

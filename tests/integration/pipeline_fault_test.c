@@ -38,7 +38,7 @@ static void send_commands(struct rig *rig) {
             rig_amend(rig, id, 2, "Grace"),
             rig_transition(rig, id, 4, ORDER_PAID),
         };
-        rig_send_all(rig, commands, 6);
+        rig_send_all(rig, commands, 6, NULL);
     }
     for (int32_t partition = 0; partition < PARTITIONS; partition++) {
         const struct event_log_record poison = {.partition = partition, .key = BYTES("k"), .value = BYTES("?")};
@@ -180,11 +180,10 @@ static void test_a_service_that_is_away_is_waited_for(void **state) {
     rig_start(rig, &patient);
     for (size_t i = 0; i < 4; i++) {
         faults_reset(&rig->faults);
-        faults_add(&rig->faults, (struct fault_rule){.point = points[i],
-                                                     .first = 1,
-                                                     .count = 4,
-                                                     .effect = FAULT_REFUSED,
-                                                     .status = STATUS_UNAVAILABLE});
+        faults_add(
+            &rig->faults,
+            (struct fault_rule){
+                .point = points[i], .first = 1, .count = 4, .effect = FAULT_REFUSED, .status = STATUS_UNAVAILABLE});
         struct command create = send_one(rig);
         watched = rig_partition(rig, &create.order_id);
         assert_true(rig_wait(is_waiting, rig));
@@ -201,17 +200,18 @@ static void test_a_service_that_is_away_is_waited_for(void **state) {
     rig_stop(rig);
 }
 
+static bool has_failed_to_poll(struct rig *rig) {
+    char text[ERROR_TEXT_SIZE];
+    pipeline_last_error(rig->pipeline, text, sizeof text);
+    return strstr(text, "poll") != NULL;
+}
+
 static void test_polls_that_fail_are_repeated(void **state) {
     struct rig *rig = *state;
     rig_start(rig, NULL);
     faulty_log_fail_polls(rig->faulty_log, STATUS_UNAVAILABLE);
     send_one(rig);
-    char text[ERROR_TEXT_SIZE] = "";
-    for (int i = 0; i < 30000 && !strstr(text, "poll"); i++) {
-        nanosleep(&(struct timespec){0, 1000000}, NULL);
-        pipeline_last_error(rig->pipeline, text, sizeof text);
-    }
-    assert_non_null(strstr(text, "poll"));
+    assert_true(rig_wait(has_failed_to_poll, rig));
     faulty_log_fail_polls(rig->faulty_log, STATUS_OK);
     assert_true(rig_wait_committed(rig));
     rig_stop(rig);
@@ -291,7 +291,7 @@ static void test_a_drain_ends_between_batches(void **state) {
     struct command commands[600];
     for (size_t i = 0; i < 600; i++)
         commands[i] = rig_create(rig, rig_uuid(rig), true);
-    rig_send_all(rig, commands, 600);
+    rig_send_all(rig, commands, 600, NULL);
     struct pipeline_options options = {.batch_max = 10};
     rig_start(rig, &options);
     assert_true(faults_wait_calls(&rig->faults, FAULT_COMMIT, 3));
@@ -310,8 +310,10 @@ static void test_a_drain_ends_between_batches(void **state) {
 
 static void test_a_drain_waits_for_a_store_that_comes_back(void **state) {
     struct rig *rig = *state;
-    faults_add(&rig->faults, (struct fault_rule){
-                                 .point = FAULT_APPLY, .first = 1, .count = 10, .effect = FAULT_REFUSED, .status = STATUS_UNAVAILABLE});
+    faults_add(
+        &rig->faults,
+        (struct fault_rule){
+            .point = FAULT_APPLY, .first = 1, .count = 10, .effect = FAULT_REFUSED, .status = STATUS_UNAVAILABLE});
     rig_start(rig, NULL);
     send_one(rig);
     assert_true(faults_wait_calls(&rig->faults, FAULT_APPLY, 1));

@@ -1,4 +1,4 @@
-/* The pipeline when nothing fails: what becomes of commands, of poison, of newer schemas, of a replay. */
+/* The pipeline when nothing fails: what becomes of commands, of poison, of newer schemas. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -96,7 +96,7 @@ static void test_an_order_lives_within_one_batch(void **state) {
         rig_amend(rig, id, 4, "Edsger"),        /* paid: no longer */
         rig_transition(rig, id, 4, ORDER_CREATED),
     };
-    rig_send_all(rig, commands, sizeof commands / sizeof commands[0]);
+    rig_send_all(rig, commands, sizeof commands / sizeof commands[0], NULL);
     process(rig);
     struct verdicts verdicts = good_verdicts(rig);
     assert_verdict(&verdicts, &commands[0], VERDICT_CREATED, REASON_NONE, 1);
@@ -147,10 +147,15 @@ static void test_a_command_sent_again_makes_nothing_twice(void **state) {
     other.order.customer_name = BYTES("Mallory");
     minted_again.minted = false;
     struct command batch[] = {create, create, again, minted, minted, minted_again};
-    rig_send_all(rig, batch, 6);
+    rig_send_all(rig, batch, 6, NULL);
     process(rig);
-    struct command later[] = {create, again, other, clash};
-    rig_send_all(rig, later, 4);
+    struct command confirm = rig_transition(rig, id, 1, ORDER_CONFIRMED), confirm_again = confirm;
+    confirm_again.attempt_id = rig_uuid(rig);
+    struct command later[] = {create, again, other, clash, confirm};
+    rig_send_all(rig, later, 5, NULL);
+    process(rig);
+    struct command backwards[] = {confirm_again, create}; /* found rows, the newer one first */
+    rig_send_all(rig, backwards, 2, NULL);
     process(rig);
     struct verdicts verdicts = good_verdicts(rig);
     assert_verdict(&verdicts, &create, VERDICT_CREATED, REASON_NONE, 1);
@@ -158,9 +163,10 @@ static void test_a_command_sent_again_makes_nothing_twice(void **state) {
     assert_verdict(&verdicts, &minted, VERDICT_CREATED, REASON_NONE, 1);
     assert_verdict(&verdicts, &other, VERDICT_REJECTED, REASON_KEY_REUSED, 1);
     assert_verdict(&verdicts, &clash, VERDICT_REJECTED, REASON_ORDER_EXISTS, 1);
-    assert_int_equal(verdicts_find(&verdicts, &create.attempt_id)->count, 3); /* each time an event */
+    assert_int_equal(verdicts_find(&verdicts, &create.attempt_id)->count, 4); /* each time an event */
+    assert_verdict(&verdicts, &confirm_again, VERDICT_APPLIED, REASON_NONE, 2);
     assert_int_equal(verdicts_find(&verdicts, &again.attempt_id)->count, 2);
-    assert_int_equal(rig_history(rig, id, &rig->arena).count, 1);
+    assert_int_equal(rig_history(rig, id, &rig->arena).count, 2);
     assert_int_equal(rig_history(rig, minted_id, &rig->arena).count, 1);
     char attempt[UUID_TEXT_SIZE];
     uuid_format(&again.attempt_id, attempt);
@@ -178,11 +184,8 @@ static void test_the_trace_context_goes_on(void **state) {
     command_write(&value, &create);
     const struct event_log_header header = {"traceparent",
                                             BYTES("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")};
-    const struct event_log_record record = {.partition = -1,
-                                            .key = bytes_of(key),
-                                            .value = buffer_bytes(&value),
-                                            .headers = &header,
-                                            .header_count = 1};
+    const struct event_log_record record = {
+        .partition = -1, .key = bytes_of(key), .value = buffer_bytes(&value), .headers = &header, .header_count = 1};
     rig_append(rig, TOPIC_COMMANDS, &record);
     buffer_free(&value);
     process(rig);
@@ -312,8 +315,7 @@ static void test_a_newer_schema_pauses_its_partition(void **state) {
     rig_start(rig, NULL);
     assert_true(rig_wait(is_paused_for_schema, rig));
     rig_send(rig, &elsewhere); /* the others go on */
-    while (rig_committed(rig, rig_partition(rig, &elsewhere.order_id)) == 0) {
-    }
+    assert_true(rig_wait_position(rig->pipeline, rig_partition(rig, &elsewhere.order_id), 1));
     assert_int_equal(rig_committed(rig, partition), offset); /* all before it is done, it and all behind it is not */
     assert_non_null(rig_order(rig, before.order_id, &rig->arena));
     assert_null(rig_order(rig, after.order_id, &rig->arena));
@@ -322,6 +324,7 @@ static void test_a_newer_schema_pauses_its_partition(void **state) {
     pipeline_state(rig->pipeline, partition, &shown);
     assert_true(shown.assigned);
     assert_int_equal(shown.committed, offset);
+    assert_int_equal(shown.lag, 2);
 
     /* Handed over: at once, and the next owner meets the same command again. */
     faulty_log_inject(rig->faulty_log, POLL_REVOKED, partition);
@@ -344,105 +347,6 @@ static void test_a_newer_schema_at_the_front_pauses_too(void **state) {
     assert_int_equal(rig_committed(rig, 2), 0);
 }
 
-/* --- replays --- */
-
-/* Life with every kind of verdict, in several batches. */
-static void live(struct rig *rig, size_t orders) {
-    for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < orders; i++) {
-            struct uuid id = rig_uuid(rig);
-            struct command create = rig_create(rig, id, i % 2 == 0);
-            struct command again = create;
-            again.attempt_id = rig_uuid(rig);
-            again.minted = false;
-            struct command commands[] = {
-                create,
-                rig_transition(rig, id, 1, ORDER_CANCELLED),
-                rig_transition(rig, id, 1, ORDER_CONFIRMED), /* 409, and stays so */
-                rig_transition(rig, id, 3, ORDER_CONFIRMED), /* ahead, and stays so */
-                again,
-                rig_amend(rig, id, 2, "nobody"),
-            };
-            if (i % 3 == 0) commands[1] = rig_amend(rig, id, 1, "Grace");
-            rig_send_all(rig, commands, 6);
-        }
-        process(rig);
-    }
-}
-
-static bool replay_is_done(struct rig *rig) {
-    return pipeline_replay_is_done(rig->pipeline);
-}
-
-static void test_a_replay_from_the_start_says_the_same(void **state) {
-    struct rig *rig = *state;
-    live(rig, 10);
-    struct bytes before = rig_dump(rig, &rig->arena);
-    size_t count = good_verdicts(rig).count;
-    const int64_t start[PARTITIONS] = {0};
-    faulty_log_be_zombie(rig->faulty_log, start, STATUS_OK);
-    unsigned commits = faults_calls(&rig->faults, FAULT_COMMIT);
-    rig_start(rig, NULL);
-    assert_true(faults_wait_calls(&rig->faults, FAULT_COMMIT, commits + PARTITIONS));
-    rig_stop(rig);
-    struct verdicts after = good_verdicts(rig); /* those of the replay agree with the first ones */
-    assert_int_equal(after.count, count);
-    for (size_t i = 0; i < after.count; i++)
-        assert_true(after.list[i].count >= 2);
-    assert_true(bytes_equal(before, rig_dump(rig, &rig->arena)));
-}
-
-static void test_replay_mode_writes_rows_alone(void **state) {
-    struct rig *rig = *state;
-    live(rig, 10);
-    const struct event_log_record poison = {.partition = 0, .key = BYTES("k"), .value = BYTES("?")};
-    rig_append(rig, TOPIC_COMMANDS, &poison);
-    process(rig);
-    struct bytes before = rig_dump(rig, &rig->arena);
-    size_t events = rig_read(rig, TOPIC_EVENTS, NULL, &rig->arena).count;
-    struct pipeline_options options = {.replay = true};
-    order_cache_clear(rig->cache);
-    unsigned commits = faults_calls(&rig->faults, FAULT_COMMIT);
-    rig_start(rig, &options);
-    assert_true(rig_wait(replay_is_done, rig));
-    rig_stop(rig);
-    assert_true(bytes_equal(before, rig_dump(rig, &rig->arena)));
-    assert_int_equal(rig_read(rig, TOPIC_EVENTS, NULL, &rig->arena).count, events);
-    assert_int_equal(rig_read(rig, TOPIC_DLQ, NULL, &rig->arena).count, 1);
-    assert_int_equal(faults_calls(&rig->faults, FAULT_COMMIT), commits);
-    struct order_cache_stats stats;
-    order_cache_stats(rig->cache, &stats);
-    assert_int_equal(stats.entries, 0);
-}
-
-/* The log alone is enough: a replay into an empty store makes the same rows. */
-static void test_replay_mode_rebuilds_a_store(void **state) {
-    struct rig *rig = *state;
-    live(rig, 10);
-    struct bytes before = rig_dump(rig, &rig->arena);
-    struct order_store *original = rig->store;
-    struct error error;
-    assert_int_equal(order_store_embedded_open(rig->env, rig->clock, "second-", NULL, &rig->store, &error), STATUS_OK);
-    assert_int_equal(order_store_setup(rig->store, &error), STATUS_OK);
-    struct pipeline_options options = {.replay = true, .store = rig->store, .batch_max = 7};
-    rig_start(rig, &options);
-    assert_true(rig_wait(replay_is_done, rig));
-    rig_stop(rig);
-    struct bytes after = rig_dump(rig, &rig->arena);
-    order_store_close(rig->store);
-    rig->store = original;
-    assert_true(before.size > 1000);
-    assert_true(bytes_equal(before, after));
-}
-
-static void test_a_replay_of_an_empty_log_is_done(void **state) {
-    struct rig *rig = *state;
-    struct pipeline_options options = {.replay = true};
-    rig_start(rig, &options);
-    assert_true(rig_wait(replay_is_done, rig));
-    rig_stop(rig);
-}
-
 /* --- many --- */
 
 static void test_many_orders_in_small_and_large_batches(void **state) {
@@ -454,7 +358,7 @@ static void test_many_orders_in_small_and_large_batches(void **state) {
             commands[i] = rig_create(rig, rig_uuid(rig), i % 4 == 0);
             commands[i + 1] = rig_transition(rig, commands[i].order_id, 1, ORDER_CONFIRMED);
         }
-        rig_send_all(rig, commands, 500);
+        rig_send_all(rig, commands, 500, NULL);
         struct pipeline_options options = {.batch_max = batch_sizes[b]};
         rig_start(rig, &options);
         assert_true(rig_wait_committed(rig));
@@ -486,10 +390,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_letter_too_large_for_the_log_is_cut, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(test_a_newer_schema_pauses_its_partition, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(test_a_newer_schema_at_the_front_pauses_too, open_rig, close_rig),
-        cmocka_unit_test_setup_teardown(test_a_replay_from_the_start_says_the_same, open_rig, close_rig),
-        cmocka_unit_test_setup_teardown(test_replay_mode_writes_rows_alone, open_rig, close_rig),
-        cmocka_unit_test_setup_teardown(test_replay_mode_rebuilds_a_store, open_rig, close_rig),
-        cmocka_unit_test_setup_teardown(test_a_replay_of_an_empty_log_is_done, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(test_many_orders_in_small_and_large_batches, open_rig, close_rig),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,8 +101,10 @@ static void test_a_revoked_partition_is_finished_then_released(void **state) {
 static void test_a_revoked_partition_that_waits_is_released_at_once(void **state) {
     struct rig *rig = *state;
     struct pipeline_options options = {.backoff_min_ms = 60000, .backoff_max_ms = 60000};
-    faults_add(&rig->faults, (struct fault_rule){
-                                 .point = FAULT_APPLY, .first = 1, .count = 1, .effect = FAULT_REFUSED, .status = STATUS_UNAVAILABLE});
+    faults_add(
+        &rig->faults,
+        (struct fault_rule){
+            .point = FAULT_APPLY, .first = 1, .count = 1, .effect = FAULT_REFUSED, .status = STATUS_UNAVAILABLE});
     rig_start(rig, &options);
     struct command create = send_one(rig);
     int32_t partition = watched = rig_partition(rig, &create.order_id);
@@ -125,8 +127,7 @@ static void test_a_step_that_fails_while_revoked_is_given_up(void **state) {
     assert_true(faults_wait_calls(&rig->faults, FAULT_APPLY, 1));
     faulty_log_inject(rig->faulty_log, POLL_REVOKED, partition);
     send_to(rig, (partition + 1) % PARTITIONS);
-    while (rig_committed(rig, (partition + 1) % PARTITIONS) == 0) { /* the revocation has been seen by then */
-    }
+    assert_true(rig_wait_position(rig->pipeline, (partition + 1) % PARTITIONS, 1)); /* it has seen the revocation */
     faults_add(&rig->faults, (struct fault_rule){.point = FAULT_EVENTS,
                                                  .first = faults_calls(&rig->faults, FAULT_EVENTS) + 1,
                                                  .count = 1,
@@ -169,8 +170,9 @@ static void test_a_lost_partition_commits_nothing(void **state) {
 
 static void test_a_refused_commit_means_lost(void **state) {
     struct rig *rig = *state;
-    faults_add(&rig->faults, (struct fault_rule){
-                                 .point = FAULT_COMMIT, .first = 1, .count = 1, .effect = FAULT_REFUSED, .status = STATUS_CONFLICT});
+    faults_add(&rig->faults,
+               (struct fault_rule){
+                   .point = FAULT_COMMIT, .first = 1, .count = 1, .effect = FAULT_REFUSED, .status = STATUS_CONFLICT});
     rig_start(rig, NULL);
     struct command create = send_one(rig);
     int32_t partition = watched = rig_partition(rig, &create.order_id);
@@ -185,7 +187,8 @@ static void test_a_refused_commit_means_lost(void **state) {
     assert_all_once(rig, 1, 2);
 }
 
-/* However often a partition comes and goes while the store does not answer: memory stays bounded, nothing is skipped. */
+/* However often a partition comes and goes while the store does not answer: memory stays bounded, nothing is skipped.
+ */
 static void test_coming_and_going_while_the_store_hangs(void **state) {
     struct rig *rig = *state;
     faults_add(&rig->faults, (struct fault_rule){.point = FAULT_APPLY, .first = 1, .count = 20, .effect = FAULT_HELD});
@@ -223,7 +226,7 @@ static size_t send_lives(struct rig *rig) {
         lives[3][i].attempt_id = rig_uuid(rig);
     }
     for (size_t i = 0; i < 4; i++)
-        rig_send_all(rig, lives[i], 200);
+        rig_send_all(rig, lives[i], 200, NULL);
     return 800;
 }
 
@@ -254,11 +257,8 @@ static void test_two_that_think_they_own_the_same(void **state) {
     rig_start(rig, &options);
     assert_true(rig_wait_committed(rig));
     assert_true(faults_wait_calls(&faults, FAULT_COMMIT, (unsigned)commands / 7));
-    for (int32_t i = 0; i < PARTITIONS; i++) {
-        struct pipeline_partition_state shown = {.committed = 0};
-        while (shown.committed < rig_end(rig, TOPIC_COMMANDS, i))
-            pipeline_state(zombie, i, &shown);
-    }
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        assert_true(rig_wait_position(zombie, i, rig_end(rig, TOPIC_COMMANDS, i)));
     rig_stop(rig);
     pipeline_close(zombie);
     event_log_close(zombie_log);

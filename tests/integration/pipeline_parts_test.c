@@ -129,10 +129,8 @@ static void test_inbox_orphans_what_comes_late(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_backoff_grows_and_stays_within_bounds),
-        cmocka_unit_test(test_backoff_is_never_zero),
-        cmocka_unit_test(test_rows_are_found_by_order_and_version),
-        cmocka_unit_test(test_inbox_hands_over_and_wakes),
+        cmocka_unit_test(test_backoff_grows_and_stays_within_bounds), cmocka_unit_test(test_backoff_is_never_zero),
+        cmocka_unit_test(test_rows_are_found_by_order_and_version),   cmocka_unit_test(test_inbox_hands_over_and_wakes),
         cmocka_unit_test(test_inbox_orphans_what_comes_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

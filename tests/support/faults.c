@@ -25,7 +25,7 @@ void faults_reset(struct faults *faults) {
     faults->rule_count = 0;
     faults->is_crashed = false;
     for (int i = 0; i <= FAULT_POINT_COUNT; i++)
-        faults->calls[i] = 0;
+        faults->calls[i] = faults->begun[i] = 0;
     pthread_mutex_unlock(&faults->mutex);
 }
 
@@ -39,17 +39,23 @@ static const struct fault_rule *find_rule(const struct faults *faults, enum faul
     for (size_t i = 0; i < faults->rule_count; i++) {
         const struct fault_rule *rule = &faults->rules[i];
         if (rule->point != point && rule->point != FAULT_ANY) continue;
-        unsigned call = faults->calls[rule->point];
+        unsigned call = faults->begun[rule->point];
         if (call >= rule->first && (rule->count == 0 || call < rule->first + rule->count)) return rule;
     }
     return NULL;
 }
 
+static void settle(struct faults *faults, enum fault_point point) {
+    faults->calls[point]++;
+    faults->calls[FAULT_ANY]++;
+    pthread_cond_broadcast(&faults->changed);
+}
+
 enum fault_effect faults_next(struct faults *faults, enum fault_point point, enum status *status_out) {
     enum fault_effect effect = FAULT_NONE;
     pthread_mutex_lock(&faults->mutex);
-    faults->calls[point]++;
-    faults->calls[FAULT_ANY]++;
+    faults->begun[point]++;
+    faults->begun[FAULT_ANY]++;
     const struct fault_rule *rule = find_rule(faults, point);
     if (rule) {
         effect = rule->effect;
@@ -63,15 +69,15 @@ enum fault_effect faults_next(struct faults *faults, enum fault_point point, enu
         *status_out = effect == FAULT_CRASH_BEFORE ? STATUS_UNAVAILABLE : STATUS_UNKNOWN;
         effect = effect == FAULT_CRASH_BEFORE ? FAULT_REFUSED : FAULT_MISREPORTED;
     }
-    pthread_cond_broadcast(&faults->changed);
+    if (effect != FAULT_HELD) settle(faults, point);
     pthread_mutex_unlock(&faults->mutex);
     return effect;
 }
 
-void faults_hold(struct faults *faults, struct fault_held *held) {
+void faults_hold(struct faults *faults, enum fault_point point, struct fault_held *held) {
     pthread_mutex_lock(&faults->mutex);
     queue_push(&faults->held, &held->link);
-    pthread_cond_broadcast(&faults->changed);
+    settle(faults, point);
     pthread_mutex_unlock(&faults->mutex);
 }
 

@@ -1,7 +1,8 @@
 /* Faults on demand: which call of a port fails, is lost, is held back, or is the last one before a "crash".
  *
- * The faulty_* wrappers stand between the code under test and a real adapter and ask here before each call. A crash does
- * not end the process: from that call on nothing reaches the adapters any more, and the test abandons what it tests. */
+ * The faulty_* wrappers stand between the code under test and a real adapter and ask here before each call. A crash
+ * does not end the process: from that call on nothing reaches the adapters any more, and the test abandons what it
+ * tests. */
 #ifndef ORDERLY_TESTS_SUPPORT_FAULTS_H
 #define ORDERLY_TESTS_SUPPORT_FAULTS_H
 
@@ -43,7 +44,8 @@ struct faults {
     pthread_cond_t changed;
     struct fault_rule rules[FAULT_RULES_MAX];
     size_t rule_count;
-    unsigned calls[FAULT_POINT_COUNT + 1]; /* the last one: of all points together */
+    unsigned begun[FAULT_POINT_COUNT + 1]; /* calls that have come; the last one: of all points together */
+    unsigned calls[FAULT_POINT_COUNT + 1]; /* ... and of which it is settled what becomes of them */
     bool is_crashed;
     struct queue held;
 };
@@ -57,12 +59,12 @@ void faults_add(struct faults *faults, struct fault_rule rule);
 
 /* For the wrappers: counts a call and says what shall happen to it (status only where it means something). */
 enum fault_effect faults_next(struct faults *faults, enum fault_point point, enum status *status_out);
-void faults_hold(struct faults *faults, struct fault_held *held);
+void faults_hold(struct faults *faults, enum fault_point point, struct fault_held *held); /* if the effect is HELD */
 
 bool faults_have_crashed(struct faults *faults);
 unsigned faults_calls(struct faults *faults, enum fault_point point);
 
-/* Waits (30 s at most) until the point has been called that often. False: it was not. */
+/* Waits (30 s at most) until the point has been called that often (and held calls are held). False: it was not. */
 bool faults_wait_calls(struct faults *faults, enum fault_point point, unsigned calls);
 
 /* Lets all calls held back go on, on this thread. */

@@ -45,7 +45,7 @@ static void faulty_put(struct order_cache *base, struct order_cache_put *outer) 
     call->request.done = put_done;
     call->request.data = call;
     if (effect == FAULT_HELD)
-        faults_hold(cache->faults, &call->held);
+        faults_hold(cache->faults, FAULT_PUT, &call->held);
     else
         put_go_on(&call->held);
 }
@@ -71,8 +71,14 @@ static void faulty_close(struct order_cache *base) {
 
 struct order_cache *faulty_cache_new(struct order_cache *inner, struct faults *faults) {
     static const struct order_cache_ops ops = {
-        .name = "faulty",      .check = faulty_check, .get = faulty_get,     .put = faulty_put,
-        .drop = faulty_drop,   .clear = faulty_clear, .stats = faulty_stats, .close = faulty_close,
+        .name = "faulty",
+        .check = faulty_check,
+        .get = faulty_get,
+        .put = faulty_put,
+        .drop = faulty_drop,
+        .clear = faulty_clear,
+        .stats = faulty_stats,
+        .close = faulty_close,
     };
     struct faulty_cache *cache = calloc(1, sizeof *cache);
     if (!cache) abort();

@@ -25,7 +25,7 @@ struct faulty_log {
     enum status commit_status, poll_status;
     struct injection injections[INJECTIONS_MAX];
     size_t injection_count;
-    bool is_taken[EVENT_LOG_PARTITIONS_MAX];    /* away from the consumer by injection */
+    bool is_taken[EVENT_LOG_PARTITIONS_MAX]; /* away from the consumer by injection */
     bool is_released[EVENT_LOG_PARTITIONS_MAX];
     unsigned trims;
     struct event_log_trim last_trim;
@@ -83,7 +83,7 @@ static void faulty_append(struct event_log *base, struct event_log_append *outer
     call->request.data = call;
     if (effect == FAULT_MISREPORTED) call->misreport = status;
     if (effect == FAULT_HELD)
-        faults_hold(log->faults, &call->held);
+        faults_hold(log->faults, outer->topic == TOPIC_DLQ ? FAULT_LETTERS : FAULT_EVENTS, &call->held);
     else
         append_go_on(&call->held);
 }
@@ -159,8 +159,7 @@ static enum status faulty_poll(struct event_log_consumer *base, int timeout_ms, 
     struct faulty_consumer *consumer = consumer_of(base);
     struct injection injection;
     enum status poll_status;
-    if (next_injection(consumer->log, &injection, &poll_status))
-        return carry_out(consumer, injection, poll_out, error);
+    if (next_injection(consumer->log, &injection, &poll_status)) return carry_out(consumer, injection, poll_out, error);
     if (poll_status != STATUS_OK) return error_set(error, poll_status, "the test lets polls fail");
     return event_log_poll(consumer->inner, timeout_ms, poll_out, error);
 }
@@ -204,8 +203,14 @@ static void faulty_consumer_close(struct event_log_consumer *base) {
 static enum status faulty_consumer_open(struct event_log *base, const struct event_log_consumer_options *options,
                                         struct event_log_consumer **consumer_out, struct error *error) {
     static const struct event_log_consumer_ops ops = {
-        .poll = faulty_poll,       .wake = faulty_wake, .pause = faulty_pause, .commit = faulty_commit,
-        .release = faulty_release, .seek = faulty_seek, .lag = faulty_lag,     .close = faulty_consumer_close,
+        .poll = faulty_poll,
+        .wake = faulty_wake,
+        .pause = faulty_pause,
+        .commit = faulty_commit,
+        .release = faulty_release,
+        .seek = faulty_seek,
+        .lag = faulty_lag,
+        .close = faulty_consumer_close,
     };
     struct faulty_log *log = log_of(base);
     struct event_log_consumer_options inner_options = *options;

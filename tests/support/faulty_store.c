@@ -51,7 +51,7 @@ static void faulty_rows(struct order_store *base, struct order_store_rows *outer
     call->request.data = call;
     if (effect == FAULT_MISREPORTED) call->misreport = status;
     if (effect == FAULT_HELD)
-        faults_hold(store->faults, &call->held);
+        faults_hold(store->faults, FAULT_ROWS, &call->held);
     else
         rows_go_on(&call->held);
 }
@@ -78,8 +78,22 @@ static void apply_go_on(struct fault_held *held) {
     order_store_apply(call->inner, &call->request);
 }
 
+/* What the port asks of its callers, and what the embedded adapter would not notice. */
+static void check_changes(const struct order_store_apply *apply) {
+    for (size_t i = 0; i < apply->count; i++) {
+        const struct order_store_change *change = &apply->changes[i];
+        uint32_t version = change->after->order.version;
+        if (version == 1 ? change->before != NULL : !change->before || change->before->version != version - 1) abort();
+        for (size_t j = 0; j < i; j++) {
+            const struct order *earlier = &apply->changes[j].after->order;
+            if (uuid_equal(&earlier->order_id, &change->after->order.order_id) && earlier->version >= version) abort();
+        }
+    }
+}
+
 static void faulty_apply(struct order_store *base, struct order_store_apply *outer) {
     struct faulty_store *store = faulty_of(base);
+    check_changes(outer);
     enum status status = STATUS_OK;
     enum fault_effect effect = faults_next(store->faults, FAULT_APPLY, &status);
     if (effect == FAULT_REFUSED) {
@@ -93,7 +107,7 @@ static void faulty_apply(struct order_store *base, struct order_store_apply *out
     call->request.data = call;
     if (effect == FAULT_MISREPORTED) call->misreport = status;
     if (effect == FAULT_HELD)
-        faults_hold(store->faults, &call->held);
+        faults_hold(store->faults, FAULT_APPLY, &call->held);
     else
         apply_go_on(&call->held);
 }
@@ -124,9 +138,15 @@ static void faulty_close(struct order_store *base) {
 
 struct order_store *faulty_store_new(struct order_store *inner, struct faults *faults) {
     static const struct order_store_ops ops = {
-        .name = "faulty",          .setup = faulty_setup, .check = faulty_check,
-        .get = faulty_get,         .rows = faulty_rows,   .history = faulty_history,
-        .apply = faulty_apply,     .list = faulty_list,   .scan = faulty_scan,
+        .name = "faulty",
+        .setup = faulty_setup,
+        .check = faulty_check,
+        .get = faulty_get,
+        .rows = faulty_rows,
+        .history = faulty_history,
+        .apply = faulty_apply,
+        .list = faulty_list,
+        .scan = faulty_scan,
         .close = faulty_close,
     };
     struct faulty_store *store = calloc(1, sizeof *store);

@@ -218,11 +218,13 @@ int64_t rig_send(struct rig *rig, struct command *command) {
     return record.offset;
 }
 
-void rig_send_all(struct rig *rig, struct command *commands, size_t count) {
+void rig_send_all(struct rig *rig, struct command *commands, size_t count, int64_t *offsets_out) {
     struct event_log_record *records = arena_calloc(&rig->arena, count, sizeof *records);
     for (size_t i = 0; i < count; i++)
         records[i] = record_of(rig, &commands[i]);
     append_all(rig, TOPIC_COMMANDS, records, count);
+    for (size_t i = 0; offsets_out && i < count; i++)
+        offsets_out[i] = records[i].offset;
 }
 
 /* --- waiting --- */
@@ -243,15 +245,28 @@ int64_t rig_committed(struct rig *rig, int32_t partition) {
     return next_offset;
 }
 
-bool rig_wait(bool (*condition)(struct rig *rig), struct rig *rig) {
+/* One step of a wait: a short pause; false when the time is over. until: 0 at the first call. */
+static bool wait_more(time_t *until) {
     struct timespec now, pause = {0, 200000};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    time_t until = now.tv_sec + RIG_WAIT_S;
-    while (!condition(rig)) {
-        if (now.tv_sec > until) return false;
-        nanosleep(&pause, NULL);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    }
+    if (*until == 0) *until = now.tv_sec + RIG_WAIT_S;
+    nanosleep(&pause, NULL);
+    return now.tv_sec <= *until;
+}
+
+bool rig_wait(bool (*condition)(struct rig *rig), struct rig *rig) {
+    time_t until = 0;
+    while (!condition(rig))
+        if (!wait_more(&until)) return false;
+    return true;
+}
+
+bool rig_wait_position(struct pipeline *pipeline, int32_t partition, int64_t next_offset) {
+    struct pipeline_partition_state shown;
+    time_t until = 0;
+    for (pipeline_state(pipeline, partition, &shown); shown.committed < next_offset;
+         pipeline_state(pipeline, partition, &shown))
+        if (!wait_more(&until)) return false;
     return true;
 }
 

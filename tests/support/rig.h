@@ -66,8 +66,8 @@ int32_t rig_partition(const struct rig *rig, const struct uuid *order_id);
 /* Appends any record to any topic; returns its offset. */
 int64_t rig_append(struct rig *rig, enum event_log_topic topic, const struct event_log_record *record);
 
-/* Appends many commands with one sync. */
-void rig_send_all(struct rig *rig, struct command *commands, size_t count);
+/* Appends many commands with one sync. offsets_out: one for each, or NULL. */
+void rig_send_all(struct rig *rig, struct command *commands, size_t count, int64_t *offsets_out);
 
 /* --- waiting --- */
 
@@ -77,6 +77,9 @@ int64_t rig_committed(struct rig *rig, int32_t partition); /* 0: no position yet
 /* Waits for a condition; false: it did not come true in time. */
 bool rig_wait(bool (*condition)(struct rig *rig), struct rig *rig);
 bool rig_wait_committed(struct rig *rig); /* everything in order-commands */
+
+/* Waits until the pipeline itself has got that far with a partition. */
+bool rig_wait_position(struct pipeline *pipeline, int32_t partition, int64_t next_offset);
 
 /* --- looking --- */
 

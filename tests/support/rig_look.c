@@ -132,11 +132,8 @@ static void history_done(struct order_store_history *history, enum status status
 struct rig_rows rig_history(struct rig *rig, struct uuid order_id, struct arena *arena) {
     struct answer answer;
     answer_init(&answer, arena);
-    struct order_store_history history = {.order_id = order_id,
-                                          .from_version = 1,
-                                          .limit = ORDER_STORE_LIST_MAX,
-                                          .done = history_done,
-                                          .data = &answer};
+    struct order_store_history history = {
+        .order_id = order_id, .from_version = 1, .limit = ORDER_STORE_LIST_MAX, .done = history_done, .data = &answer};
     order_store_history(rig->store, &history);
     completion_wait(&answer.completion);
     if (answer.status != STATUS_OK) abort();

@@ -4,6 +4,7 @@
  * watches files in $SYNC_SHIM_DIR, which the test creates and removes:
  *   hold-data   fdatasync waits while it exists (data-held tells that one is waiting)
  *   hold-meta   a write on an O_DSYNC descriptor waits (meta-held)
+ *   hold-end    such a write waits when it is done, but has not returned (end-held)
  *   fail-data   fdatasync fails with EIO */
 #include <dlfcn.h>
 #include <errno.h>
@@ -50,8 +51,11 @@ int fdatasync(int fd) {
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
     ssize_t (*real)(int, const void *, size_t, off_t) =
         (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite");
-    if (is_synchronous(fd)) hold("hold-meta", "meta-held");
-    return real(fd, data, size, offset);
+    if (!is_synchronous(fd)) return real(fd, data, size, offset);
+    hold("hold-meta", "meta-held");
+    ssize_t written = real(fd, data, size, offset);
+    hold("hold-end", "end-held");
+    return written;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {

@@ -15,7 +15,7 @@ struct verdict_of_attempt {
 struct verdicts {
     struct verdict_of_attempt *list; /* by attempt id */
     size_t count;
-    bool all_agree; /* whatever their number, the events of one attempt say the same */
+    bool all_agree;   /* whatever their number, the events of one attempt say the same */
     size_t malformed; /* messages that do not read, or whose headers contradict their value */
 };
 

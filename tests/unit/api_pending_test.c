@@ -30,7 +30,8 @@ static struct pending_order *reserve(struct pending *pending, const struct order
 static size_t count_listed(struct pending *pending, const struct pending_filter *filter) {
     struct pending_order *list[64];
     size_t count = pending_list(pending, filter, list, 64);
-    for (size_t i = 0; i < count; i++) pending_release(list[i]);
+    for (size_t i = 0; i < count; i++)
+        pending_release(list[i]);
     return count;
 }
 
@@ -88,7 +89,8 @@ static void is_bounded_in_orders(void **state) {
 }
 
 static void is_bounded_in_bytes(void **state) {
-    struct pending *pending = pending_new(1000000);
+    const size_t orders_max = 65536;
+    struct pending *pending = pending_new(orders_max);
     struct bytes json = {calloc(1, 8u << 20), 8u << 20};
     size_t count = 0;
     enum status status = STATUS_OK;
@@ -99,7 +101,7 @@ static void is_bounded_in_bytes(void **state) {
         if (status == STATUS_OK) pending_release(made), count++;
     }
     assert_int_equal(status, STATUS_FULL);
-    assert_int_equal(count, PENDING_SIZE_MAX / json.size - 1); /* the orders' own structs take a little */
+    assert_int_equal(count, orders_max * PENDING_ORDER_SIZE / json.size - 1); /* the orders' own structs take a little */
     free((void *)json.data);
     pending_free(pending);
 }
@@ -195,12 +197,14 @@ static void agrees_with_a_model(void **state) {
     struct random *random = &seeded.base;
     struct pending *pending = pending_new(MODEL_ORDERS);
     static struct model_order model[MODEL_ORDERS];
-    for (size_t i = 0; i < MODEL_ORDERS; i++) model[i].order.order_id = uuid_make_v4(random);
+    for (size_t i = 0; i < MODEL_ORDERS; i++)
+        model[i].order.order_id = uuid_make_v4(random);
     for (int round = 0; round < 20000; round++) {
         step(pending, &model[random_below(random, MODEL_ORDERS)], random);
         if (round % 4 == 0) check_list(pending, model, random);
     }
-    for (size_t i = 0; i < MODEL_ORDERS; i++) pending_release(model[i].handle);
+    for (size_t i = 0; i < MODEL_ORDERS; i++)
+        pending_release(model[i].handle);
     pending_free(pending);
 }
 

@@ -38,7 +38,7 @@ ADAPTER_USES = {"embedded": {"lmdb"}, "memory": set()}
 # The headers that other folders may include. Of a port: also its adapters' constructors, for app/ alone.
 PUBLIC = {
     "base": {
-        "arena.h", "buffer.h", "bytes.h", "clock.h", "json.h", "log.h", "mailbox.h", "metrics.h", "queue.h", "random.h",
+        "arena.h", "buffer.h", "bytes.h", "clock.h", "json.h", "log.h", "metrics.h", "queue.h", "random.h",
         "status.h", "uuid.h",
     },
     "config": {"config.h"},

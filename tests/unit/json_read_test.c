@@ -277,7 +277,8 @@ static void cuts_a_long_key_between_characters(void **state) {
     buffer_init(&buffer, 4096);
     for (int i = 0; i < 2; i++) {
         buffer_put_text(&buffer, i ? ",\"a" : "{\"a");
-        for (int j = 0; j < 100; j++) buffer_put_text(&buffer, "\u20ac");
+        for (int j = 0; j < 100; j++)
+            buffer_put_text(&buffer, "\u20ac");
         buffer_put_text(&buffer, "\":1");
     }
     buffer_put_char(&buffer, '}');
@@ -296,9 +297,11 @@ static void depth_is_limited(void **state) {
         for (int depth = JSON_DEPTH_MAX; depth <= 100; depth += depth == JSON_DEPTH_MAX ? 1 : 67) {
             struct buffer buffer;
             buffer_init(&buffer, 4096);
-            for (int i = 0; i < depth; i++) buffer_put_text(&buffer, opens[kind]);
+            for (int i = 0; i < depth; i++)
+                buffer_put_text(&buffer, opens[kind]);
             buffer_put_char(&buffer, '1');
-            for (int i = 0; i < depth; i++) buffer_put_char(&buffer, kind ? '}' : ']');
+            for (int i = 0; i < depth; i++)
+                buffer_put_char(&buffer, kind ? '}' : ']');
             struct json_error error;
             struct json_value *value;
             enum status status = json_read(buffer_bytes(&buffer), &arena, &value, &error);
@@ -313,7 +316,8 @@ static void depth_is_limited(void **state) {
         }
     /* Siblings do not add up. */
     memset(text, 0, sizeof text);
-    for (int i = 0; i < 49; i++) memcpy(text + 1 + 3 * i, "[],", 3);
+    for (int i = 0; i < 49; i++)
+        memcpy(text + 1 + 3 * i, "[],", 3);
     text[0] = '[', text[147] = ']';
     assert_int_equal(read_ok(bytes_of(text))->count, 49);
 }
@@ -323,7 +327,8 @@ static void values_are_limited(void **state) {
         struct buffer buffer;
         buffer_init(&buffer, 1 << 20);
         buffer_put_char(&buffer, '[');
-        for (int i = 0; i < count; i++) buffer_put_text(&buffer, i ? ",0" : "0");
+        for (int i = 0; i < count; i++)
+            buffer_put_text(&buffer, i ? ",0" : "0");
         buffer_put_char(&buffer, ']');
         struct json_error error;
         struct json_value *value;
@@ -335,7 +340,8 @@ static void values_are_limited(void **state) {
     }
 }
 
-/* An object of count keys "k0", "k1"...; key number `same` (if >= 0) repeats key number `of`, with an escape if wanted. */
+/* An object of count keys "k0", "k1"...; key number `same` (if >= 0) repeats key number `of`, with an escape if wanted.
+ */
 static void put_many_keys(struct buffer *buffer, int count, int same, int of, bool with_escape, size_t *offset_out) {
     buffer_reset(buffer);
     buffer_put_char(buffer, '{');
@@ -387,8 +393,9 @@ static void many_keys_cost_bounded_time(void **state) {
 
 /* Whatever is cut off or changed: an answer, never a read outside (asan), and an error within the text. */
 static void survives_damage(void **state) {
-    struct bytes whole = BYTES("{\"customer_name\":\"Ad\\u00e9 \\ud83d\\ude00\u20ac\",\"items\":[{\"item\":\"lamp\",\"quantity"
-                               "\":2,\"unit_price\":1999.0e0}],\"x\":[true,false,null,-0.5e-3],\"y\":{\"z\":\"\\\\\\n\"}}");
+    struct bytes whole =
+        BYTES("{\"customer_name\":\"Ad\\u00e9 \\ud83d\\ude00\u20ac\",\"items\":[{\"item\":\"lamp\",\"quantity"
+              "\":2,\"unit_price\":1999.0e0}],\"x\":[true,false,null,-0.5e-3],\"y\":{\"z\":\"\\\\\\n\"}}");
     static const char bytes[] = "\"\\{}[]:,0e.-u \x80\xe2\xff\x01\n";
     for (size_t size = 0; size < whole.size; size++) {
         char *copy = malloc(size + 1);
@@ -413,6 +420,35 @@ static void survives_damage(void **state) {
             assert_true(status == STATUS_OK || (status == STATUS_INVALID && error.offset <= whole.size));
         }
     free(copy);
+}
+
+/* Documents made to cost memory: many values, keys and strings with escapes, long strings, long numbers. */
+static void put_greedy(struct buffer *buffer, int kind, size_t piece_size) {
+    buffer_reset(buffer);
+    buffer_put_char(buffer, '{');
+    for (int i = 0; i < JSON_VALUES_MAX - 1 && buffer->size + piece_size + 32 < 1 << 20; i++) {
+        buffer_printf(buffer, "%s\"\\n%d\":%s", i ? "," : "", i, kind ? "\"\\n" : "0.");
+        for (size_t j = 0; j < piece_size; j++)
+            buffer_put_char(buffer, '1');
+        buffer_put_text(buffer, kind ? "\"" : "1");
+    }
+    buffer_put_char(buffer, '}');
+}
+
+static void no_document_exhausts_the_arena_size(void **state) {
+    static const size_t pieces[] = {0, 9, 30, 2000, 33000, 300000, 1000000}, blocks[] = {4096, 65536};
+    struct buffer buffer;
+    buffer_init(&buffer, 2 << 20);
+    for (int kind = 0; kind < 2; kind++)
+        for (size_t i = 0; i < 2 * sizeof pieces / sizeof pieces[0]; i++) {
+            struct arena limited;
+            struct json_value *value;
+            arena_init(&limited, blocks[i % 2], JSON_ARENA_SIZE);
+            put_greedy(&buffer, kind, pieces[i / 2]);
+            assert_int_equal(json_read(buffer_bytes(&buffer), &limited, &value, NULL), STATUS_OK);
+            arena_free(&limited);
+        }
+    buffer_free(&buffer);
 }
 
 static void an_exhausted_arena_is_no_memory(void **state) {
@@ -451,6 +487,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(finds_duplicates_among_many_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(many_keys_cost_bounded_time, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_damage, setup, teardown),
+        cmocka_unit_test(no_document_exhausts_the_arena_size),
         cmocka_unit_test(an_exhausted_arena_is_no_memory),
         cmocka_unit_test(utf8),
     };

@@ -67,9 +67,18 @@ static void doubles_are_short(void **state) {
         double value;
         const char *text;
     } cases[] = {
-        {0.1, "0.1"},        {-2.5, "-2.5"},     {100000, "100000"},   {1e21, "1e+21"}, {5e-324, "5e-324"},
-        {1.0 / 3, "0.3333333333333333"},         {2, "2"},             {NAN, "null"},   {INFINITY, "null"},
-        {9007199254740991.0, "9007199254740991"}, {9007199254740993.0, "9007199254740992"}, {-0.0, "-0"},
+        {0.1, "0.1"},
+        {-2.5, "-2.5"},
+        {100000, "100000"},
+        {1e21, "1e+21"},
+        {5e-324, "5e-324"},
+        {1.0 / 3, "0.3333333333333333"},
+        {2, "2"},
+        {NAN, "null"},
+        {INFINITY, "null"},
+        {9007199254740991.0, "9007199254740991"},
+        {9007199254740993.0, "9007199254740992"},
+        {-0.0, "-0"},
         {1.7976931348623157e308, "1.7976931348623157e+308"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -102,12 +111,16 @@ static void doubles_read_back(void **state) {
 }
 
 static void too_deep_sticks(void **state) {
-    for (int i = 0; i < JSON_DEPTH_MAX; i++) json_begin_array(&writer);
+    for (int i = 0; i < JSON_DEPTH_MAX; i++)
+        json_begin_array(&writer);
     assert_int_equal(buffer.status, STATUS_OK);
-    for (int i = 0; i < 3; i++) json_begin_object(&writer);
+    for (int i = 0; i < 3; i++)
+        json_begin_object(&writer);
     assert_int_equal(buffer.status, STATUS_TOO_LARGE);
-    for (int i = 0; i < 3; i++) json_end_object(&writer);
-    for (int i = 0; i < JSON_DEPTH_MAX; i++) json_end_array(&writer);
+    for (int i = 0; i < 3; i++)
+        json_end_object(&writer);
+    for (int i = 0; i < JSON_DEPTH_MAX; i++)
+        json_end_array(&writer);
     assert_int_equal(writer.depth, 0);
     assert_int_equal(buffer.status, STATUS_TOO_LARGE);
 }
@@ -124,9 +137,11 @@ static void a_full_buffer_sticks(void **state) {
 /* --- random trees --- */
 
 static void put_random_string(struct random *random, bool is_key, int number) {
-    static const char *const pieces[] = {"a", "\"", "\\", "\n", "\x01", "\u00e9", "\u20ac", "\U0001F600", "plain text", "/"};
+    static const char *const pieces[] = {"a",      "\"",     "\\",         "\n",         "\x01",
+                                         "\u00e9", "\u20ac", "\U0001F600", "plain text", "/"};
     char text[128] = "";
-    for (uint64_t i = random_below(random, 8); i > 0; i--) strcat(text, pieces[random_below(random, 10)]);
+    for (uint64_t i = random_below(random, 8); i > 0; i--)
+        strcat(text, pieces[random_below(random, 10)]);
     if (is_key) {
         snprintf(text + strlen(text), 16, "%d", number); /* no duplicates */
         json_key_bytes(&writer, bytes_of(text));
@@ -150,7 +165,8 @@ static void put_random_value(struct random *random, int depth) {
     case 5: put_random_string(random, false, 0); break;
     case 6:
         json_begin_array(&writer);
-        while (count--) put_random_value(random, depth + 1);
+        while (count--)
+            put_random_value(random, depth + 1);
         json_end_array(&writer);
         break;
     default:
@@ -212,7 +228,8 @@ static void random_trees_there_and_back(void **state) {
         json_writer_init(&writer_again, &again);
         put_value(&writer_again, value);
         /* "-0" is the one text that reads as another: 0. */
-        if (!memmem(buffer.data, buffer.size, "-0", 2)) assert_true(bytes_equal(buffer_bytes(&buffer), buffer_bytes(&again)));
+        if (!memmem(buffer.data, buffer.size, "-0", 2))
+            assert_true(bytes_equal(buffer_bytes(&buffer), buffer_bytes(&again)));
     }
     buffer_free(&again);
     arena_free(&arena);

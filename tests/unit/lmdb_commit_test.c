@@ -1,4 +1,5 @@
-/* The committer: many writes share one sync, a job fails alone or all of a transaction together, every job ends once. */
+/* The committer: many writes share one sync, a job fails alone or all of a transaction together, every job ends once.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,7 +23,8 @@ static int teardown(void **state) {
 static struct put *puts_make(size_t count, size_t value_size) {
     struct put *puts = calloc(count, sizeof *puts);
     assert_non_null(puts);
-    for (size_t i = 0; i < count; i++) put_init(&puts[i], &fixture, i, value_size);
+    for (size_t i = 0; i < count; i++)
+        put_init(&puts[i], &fixture, i, value_size);
     return puts;
 }
 
@@ -30,17 +32,20 @@ static struct put *puts_make(size_t count, size_t value_size) {
 static uint64_t puts_gathered(struct put *puts, size_t count) {
     struct gate gate;
     gate_close(&gate, &fixture);
-    for (size_t i = 0; i < count; i++) put_submit(&puts[i]);
+    for (size_t i = 0; i < count; i++)
+        put_submit(&puts[i]);
     uint64_t before = lmdb_env_last_commit(fixture.env); /* the gate itself writes nothing */
     gate_open(&gate);
-    for (size_t i = 0; i < count; i++) put_wait(&puts[i]);
+    for (size_t i = 0; i < count; i++)
+        put_wait(&puts[i]);
     return lmdb_env_last_commit(fixture.env) - before;
 }
 
 static void many_jobs_share_one_commit(void **state) {
     struct put *puts = puts_make(1000, 100);
     assert_int_equal(puts_gathered(puts, 1000), 1);
-    for (size_t i = 0; i < 1000; i++) assert_int_equal(row_size(&fixture, i), 100);
+    for (size_t i = 0; i < 1000; i++)
+        assert_int_equal(row_size(&fixture, i), 100);
     free(puts);
 }
 
@@ -52,9 +57,11 @@ static void one_transaction_is_bounded_by_jobs_and_by_size(void **state) {
     assert_int_equal(puts_gathered(puts, 5), 3);
     free(puts);
     puts = puts_make(2, LMDB_ENV_BATCH_SIZE_MAX + 1); /* too large to share, not too large to write */
-    for (int i = 0; i < 2; i++) puts[i].value_size = 1000;
+    for (int i = 0; i < 2; i++)
+        puts[i].value_size = 1000;
     assert_int_equal(puts_gathered(puts, 2), 2);
-    for (int i = 0; i < 2; i++) assert_int_equal(puts[i].status, STATUS_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(puts[i].status, STATUS_OK);
     free(puts);
 }
 
@@ -87,7 +94,8 @@ static void a_failed_write_takes_the_whole_transaction_back(void **state) {
 
 static void jobs_run_in_the_order_they_came(void **state) {
     struct put *puts = puts_make(3000, 8);
-    for (size_t i = 0; i < 3000; i++) puts[i].key = 7, puts[i].value_size = i + 1;
+    for (size_t i = 0; i < 3000; i++)
+        puts[i].key = 7, puts[i].value_size = i + 1;
     puts_gathered(puts, 3000);
     assert_int_equal(row_size(&fixture, 7), 3000);
     free(puts);
@@ -98,7 +106,8 @@ static void jobs_run_in_the_order_they_came(void **state) {
 
 static void *submit_many(void *data) {
     struct put *puts = data;
-    for (size_t i = 0; i < PUTS_EACH; i++) put_submit(&puts[i]);
+    for (size_t i = 0; i < PUTS_EACH; i++)
+        put_submit(&puts[i]);
     return NULL;
 }
 
@@ -107,9 +116,12 @@ static void threads_lose_nothing(void **state) {
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, submit_many, puts + i * PUTS_EACH), 0);
-    for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    for (size_t i = 0; i < THREADS * PUTS_EACH; i++) assert_int_equal(put_wait(&puts[i]), STATUS_OK);
-    for (size_t i = 0; i < THREADS * PUTS_EACH; i++) assert_int_equal(row_size(&fixture, i), 50);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < THREADS * PUTS_EACH; i++)
+        assert_int_equal(put_wait(&puts[i]), STATUS_OK);
+    for (size_t i = 0; i < THREADS * PUTS_EACH; i++)
+        assert_int_equal(row_size(&fixture, i), 50);
     free(puts);
 }
 
@@ -117,21 +129,26 @@ static void too_many_waiting_jobs_are_refused_at_once(void **state) {
     struct put *puts = puts_make(LMDB_ENV_JOBS_MAX + 1, 1);
     struct gate gate;
     gate_close(&gate, &fixture);
-    for (size_t i = 0; i < LMDB_ENV_JOBS_MAX; i++) puts[i].answer = STATUS_CONFLICT, put_submit(&puts[i]);
+    for (size_t i = 0; i < LMDB_ENV_JOBS_MAX; i++)
+        puts[i].answer = STATUS_CONFLICT, put_submit(&puts[i]);
     put_submit(&puts[LMDB_ENV_JOBS_MAX]);
     assert_int_equal(put_wait(&puts[LMDB_ENV_JOBS_MAX]), STATUS_FULL); /* although the committer stands still */
     gate_open(&gate);
-    for (size_t i = 0; i < LMDB_ENV_JOBS_MAX; i++) assert_int_equal(put_wait(&puts[i]), STATUS_CONFLICT);
+    for (size_t i = 0; i < LMDB_ENV_JOBS_MAX; i++)
+        assert_int_equal(put_wait(&puts[i]), STATUS_CONFLICT);
     free(puts);
 }
 
 static void closing_ends_every_job(void **state) {
     struct put *puts = puts_make(3000, 100), late;
-    for (size_t i = 0; i < 3000; i++) put_submit(&puts[i]);
+    for (size_t i = 0; i < 3000; i++)
+        put_submit(&puts[i]);
     fixture_close(&fixture);
-    for (size_t i = 0; i < 3000; i++) assert_int_equal(put_wait(&puts[i]), STATUS_OK);
+    for (size_t i = 0; i < 3000; i++)
+        assert_int_equal(put_wait(&puts[i]), STATUS_OK);
     fixture_open(&fixture, 0, 0);
-    for (size_t i = 0; i < 3000; i++) assert_int_equal(row_size(&fixture, i), 100);
+    for (size_t i = 0; i < 3000; i++)
+        assert_int_equal(row_size(&fixture, i), 100);
     put_init(&late, &fixture, 1, 1);
     put_submit(&late);
     put_wait(&late);
@@ -185,12 +202,15 @@ static void count_commit(struct lmdb_listener *listener) {
 
 static void listeners_hear_of_commits_until_they_leave(void **state) {
     struct counter counters[2] = {{.listener = {count_commit}}, {.listener = {count_commit}}};
-    for (int i = 0; i < 2; i++) lmdb_env_listen(fixture.env, &counters[i].listener);
-    for (int i = 0; i < 10; i++) put_now(&fixture, 1, 1, false);
+    for (int i = 0; i < 2; i++)
+        lmdb_env_listen(fixture.env, &counters[i].listener);
+    for (int i = 0; i < 10; i++)
+        put_now(&fixture, 1, 1, false);
     lmdb_env_unlisten(fixture.env, &counters[0].listener);
     int before = atomic_load(&counters[0].calls);
     assert_true(before >= 9); /* the call for the last put may come after its done: it must not come any more now */
-    for (int i = 0; i < 10; i++) put_now(&fixture, 1, 1, false);
+    for (int i = 0; i < 10; i++)
+        put_now(&fixture, 1, 1, false);
     lmdb_env_unlisten(fixture.env, &counters[1].listener);
     assert_int_equal(atomic_load(&counters[0].calls), before);
     assert_true(atomic_load(&counters[1].calls) >= 19);

@@ -15,8 +15,11 @@ enum status fixture_try_open(struct fixture *fixture, struct error *error) {
 }
 
 void fixture_open(struct fixture *fixture, uint64_t limit_bytes, uint64_t reserve_bytes) {
-    struct lmdb_env_options options = {.directory = fixture->directory, .create = true, .databases_max = 8,
-                                       .limit_bytes = limit_bytes, .reserve_bytes = reserve_bytes};
+    struct lmdb_env_options options = {.directory = fixture->directory,
+                                       .create = true,
+                                       .databases_max = 8,
+                                       .limit_bytes = limit_bytes,
+                                       .reserve_bytes = reserve_bytes};
     struct error error;
     if (lmdb_env_open(&options, &fixture->env, &error)) fail_msg("%s", error.text);
     if (lmdb_env_database(fixture->env, "rows", MDB_INTEGERKEY, &fixture->rows, &error)) fail_msg("%s", error.text);
@@ -50,7 +53,9 @@ static void put_done(struct lmdb_job *job, enum status status, const char *error
 
 void put_init(struct put *put, const struct fixture *fixture, uint64_t key, size_t value_size) {
     assert_true(value_size <= VALUE_MAX);
-    *put = (struct put){.job = {.run = put_run, .done = put_done, .size_bytes = value_size}, .fixture = fixture, .key = key,
+    *put = (struct put){.job = {.run = put_run, .done = put_done, .size_bytes = value_size},
+                        .fixture = fixture,
+                        .key = key,
                         .value_size = value_size};
     completion_init(&put->completion);
 }
@@ -94,7 +99,8 @@ long row_size(const struct fixture *fixture, uint64_t number) {
     assert_int_equal(lmdb_env_read_begin(fixture->env, &txn), STATUS_OK);
     int rc = mdb_get(txn, fixture->rows, &key, &value);
     long size = rc ? -1 : (long)value.mv_size;
-    for (long i = 0; i < size; i++) assert_int_equal(((unsigned char *)value.mv_data)[i], number & 0xff);
+    for (long i = 0; i < size; i++)
+        assert_int_equal(((unsigned char *)value.mv_data)[i], number & 0xff);
     lmdb_env_read_end(fixture->env, txn);
     assert_true(rc == 0 || rc == MDB_NOTFOUND);
     return size;

@@ -21,7 +21,7 @@ static int teardown(void **state) {
 }
 
 static const char *data_path(const char *name) {
-    static char path[SCRATCH_PATH_MAX + 64];
+    static char path[SCRATCH_PATH_MAX + 300];
     snprintf(path, sizeof path, "%s/%s", fixture.directory, name);
     return path;
 }
@@ -32,7 +32,8 @@ static uint64_t hash_file(const char *path) {
     ssize_t n;
     int fd = open(path, O_RDONLY);
     assert_true(fd >= 0);
-    while ((n = read(fd, data, sizeof data)) > 0) hash = XXH3_64bits_withSeed(data, (size_t)n, hash);
+    while ((n = read(fd, data, sizeof data)) > 0)
+        hash = XXH3_64bits_withSeed(data, (size_t)n, hash);
     close(fd);
     return hash;
 }
@@ -186,7 +187,8 @@ static uint64_t used_bytes(void) {
 
 static void a_truncated_file_is_refused(void **state) {
     fixture_open(&fixture, 0, 0);
-    for (uint64_t key = 0; key < 200; key++) assert_int_equal(put_now(&fixture, key, 3000, false), STATUS_OK);
+    for (uint64_t key = 0; key < 200; key++)
+        assert_int_equal(put_now(&fixture, key, 3000, false), STATUS_OK);
     uint64_t used = used_bytes();
     fixture_close(&fixture);
     const uint64_t sizes[] = {used, used - 1, used / 2, 8192, 8191, 4096 + 100, 4096, 152, 100, 30};
@@ -195,7 +197,8 @@ static void a_truncated_file_is_refused(void **state) {
         if (sizes[i] < used) assert_refused(STATUS_CORRUPT);
         if (sizes[i] == used) { /* all pages are there: nothing is missing */
             fixture_open(&fixture, 0, 0);
-            for (uint64_t key = 0; key < 200; key++) assert_int_equal(row_size(&fixture, key), 3000);
+            for (uint64_t key = 0; key < 200; key++)
+                assert_int_equal(row_size(&fixture, key), 3000);
             fixture_close(&fixture);
         }
     }
@@ -204,7 +207,8 @@ static void a_truncated_file_is_refused(void **state) {
 /* Whatever a damaged head of the file says, judging it ends in a status and touches no other memory. */
 static void a_damaged_file_is_judged_without_harm(void **state) {
     fixture_open(&fixture, 0, 0);
-    for (uint64_t key = 0; key < 20; key++) assert_int_equal(put_now(&fixture, key, 300, false), STATUS_OK);
+    for (uint64_t key = 0; key < 20; key++)
+        assert_int_equal(put_now(&fixture, key, 300, false), STATUS_OK);
     uint64_t used = used_bytes();
     fixture_close(&fixture);
     int fd = open(data_path("data.mdb"), O_RDWR);
@@ -226,7 +230,8 @@ static void a_damaged_file_is_judged_without_harm(void **state) {
     close(fd);
     assert_true(refused > 100);
     fixture_open(&fixture, 0, 0);
-    for (uint64_t key = 0; key < 20; key++) assert_int_equal(row_size(&fixture, key), 300);
+    for (uint64_t key = 0; key < 20; key++)
+        assert_int_equal(row_size(&fixture, key), 300);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

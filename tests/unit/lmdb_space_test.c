@@ -36,7 +36,8 @@ static uint64_t fill(uint64_t first_key, bool uses_reserve) {
 }
 
 static void assert_rows(uint64_t end) {
-    for (uint64_t key = 0; key < end; key++) assert_int_equal(row_size(&fixture, key), VALUE);
+    for (uint64_t key = 0; key < end; key++)
+        assert_int_equal(row_size(&fixture, key), VALUE);
     assert_int_equal(row_size(&fixture, end), -1);
 }
 
@@ -83,10 +84,12 @@ static void the_reserve_is_allocated_on_disk(void **state) {
 static void removing_rows_makes_room_again(void **state) {
     fixture_open(&fixture, LIMIT, RESERVE);
     uint64_t end = fill(0, false);
-    for (uint64_t key = 0; key < end / 2; key++) assert_int_equal(delete_now(&fixture, key), STATUS_OK);
+    for (uint64_t key = 0; key < end / 2; key++)
+        assert_int_equal(delete_now(&fixture, key), STATUS_OK);
     assert_true(puts_again_within(RECOVERY_S, KEYS_MAX));
     uint64_t more = 0;
-    while (more < end / 4 && put_now(&fixture, KEYS_MAX + 1 + more, VALUE, false) == STATUS_OK) more++;
+    while (more < end / 4 && put_now(&fixture, KEYS_MAX + 1 + more, VALUE, false) == STATUS_OK)
+        more++;
     assert_int_equal(more, end / 4); /* the freed pages are used, not only the tail */
     assert_true(file_size() <= LIMIT);
 }
@@ -120,7 +123,8 @@ static void room_comes_back_without_a_write(void **state) {
     fill(0, false);
     assert_true(lmdb_env_room_bytes(fixture.env) < 8 * VALUE);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    for (int i = 0; i < RECOVERY_S * 50 && lmdb_env_room_bytes(fixture.env) < MIB; i++) usleep(20000);
+    for (int i = 0; i < RECOVERY_S * 50 && lmdb_env_room_bytes(fixture.env) < MIB; i++)
+        usleep(20000);
     assert_true(lmdb_env_room_bytes(fixture.env) >= MIB); /* a server that refuses at once submits nothing */
 }
 
@@ -153,8 +157,12 @@ static void a_write_that_fails_half_way_leaves_nothing(void **state) {
 
 static void refusals_are_counted(void **state) {
     struct metrics *metrics = metrics_new();
-    struct lmdb_env_options options = {.directory = fixture.directory, .create = true, .databases_max = 8,
-                                       .limit_bytes = LIMIT, .reserve_bytes = RESERVE, .metrics = metrics};
+    struct lmdb_env_options options = {.directory = fixture.directory,
+                                       .create = true,
+                                       .databases_max = 8,
+                                       .limit_bytes = LIMIT,
+                                       .reserve_bytes = RESERVE,
+                                       .metrics = metrics};
     assert_int_equal(lmdb_env_open(&options, &fixture.env, NULL), STATUS_OK);
     assert_int_equal(lmdb_env_database(fixture.env, "rows", MDB_INTEGERKEY, &fixture.rows, NULL), STATUS_OK);
     fill(0, false);

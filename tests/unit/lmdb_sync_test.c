@@ -48,8 +48,8 @@ static void child_answered(struct lmdb_job *job, enum status status, const char 
 
 static void child_open(struct fixture *fixture, const char *directory) {
     snprintf(fixture->directory, sizeof fixture->directory, "%s/data", directory);
-    struct lmdb_env_options options = {.directory = fixture->directory, .create = true, .databases_max = 8,
-                                       .fatal = child_fatal};
+    struct lmdb_env_options options = {
+        .directory = fixture->directory, .create = true, .databases_max = 8, .fatal = child_fatal};
     if (lmdb_env_open(&options, &fixture->env, NULL)) _exit(2);
     if (lmdb_env_database(fixture->env, "rows", MDB_INTEGERKEY, &fixture->rows, NULL)) _exit(3);
     if (put_now(fixture, 0, 10, false)) _exit(4);
@@ -94,7 +94,8 @@ static int child_with_held_sync(const char *directory, const char *hold, const c
 static int child_main(const char *part, const char *directory) {
     if (strcmp(part, "failing") == 0) return child_with_failing_sync(directory);
     if (strcmp(part, "held-data") == 0) return child_with_held_sync(directory, "hold-data", "data-held");
-    return child_with_held_sync(directory, "hold-meta", "meta-held");
+    if (strcmp(part, "held-meta") == 0) return child_with_held_sync(directory, "hold-meta", "meta-held");
+    return child_with_held_sync(directory, "hold-end", "end-held");
 }
 
 /* --- the tests --- */
@@ -126,12 +127,20 @@ static void nothing_is_answered_or_seen_before_the_meta_page_is_synced(void **st
     fixture_remove(&fixture);
 }
 
+/* The new meta page can be read already, but whether it is on disk is not known before the write has returned. */
+static void nothing_is_answered_or_seen_before_the_write_has_returned(void **state) {
+    struct fixture fixture;
+    assert_int_equal(run_child("held-end", &fixture), 0);
+    fixture_remove(&fixture);
+}
+
 int main(int argc, char **argv) {
     if (argc == 3) return child_main(argv[1], argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_sync_is_fatal_and_answers_nobody),
         cmocka_unit_test(nothing_is_answered_before_the_data_is_synced),
         cmocka_unit_test(nothing_is_answered_or_seen_before_the_meta_page_is_synced),
+        cmocka_unit_test(nothing_is_answered_or_seen_before_the_write_has_returned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

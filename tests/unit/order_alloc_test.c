@@ -37,7 +37,8 @@ static void mark(void *out, size_t size) {
     memset(out, 0xa5, size);
 }
 static void assert_marked_if(bool has_failed, const void *out, size_t size) {
-    for (size_t i = 0; has_failed && i < size; i++) assert_int_equal(((const uint8_t *)out)[i], 0xa5);
+    for (size_t i = 0; has_failed && i < size; i++)
+        assert_int_equal(((const uint8_t *)out)[i], 0xa5);
 }
 
 static enum status attempt_json_read(void *data) {
@@ -54,12 +55,14 @@ static enum status attempt_json_read(void *data) {
 }
 
 static void json_reading(void **state) {
-    struct bytes text = BYTES("{\"a\\n\":[1,\"\\u20ac\",{\"b\":null}],\"c\":1.000000000000000000000000000000000000000000"
-                              "0000000000000000000000000000000000000001}");
+    struct bytes text =
+        BYTES("{\"a\\n\":[1,\"\\u20ac\",{\"b\":null}],\"c\":1.000000000000000000000000000000000000000000"
+              "0000000000000000000000000000000000000001}");
     struct buffer many;
     fail_every_allocation(attempt_json_read, &text, 8);
     buffer_init(&many, 4096); /* the many keys are sorted in memory of the arena */
-    for (int i = 0; i < 30; i++) buffer_printf(&many, "%s\"k%d\":%d", i ? "," : "{", i, i);
+    for (int i = 0; i < 30; i++)
+        buffer_printf(&many, "%s\"k%d\":%d", i ? "," : "{", i, i);
     buffer_put_char(&many, '}');
     text = buffer_bytes(&many);
     fail_every_allocation(attempt_json_read, &text, 30);
@@ -73,7 +76,8 @@ static enum status attempt_json_write(void *data) {
     buffer_init(&buffer, 1 << 20);
     json_writer_init(&writer, &buffer);
     json_begin_array(&writer);
-    for (int i = 0; i < 20; i++) order_write_json(&writer, &order);
+    for (int i = 0; i < 20; i++)
+        order_write_json(&writer, &order);
     json_end_array(&writer);
     enum status status = buffer.status;
     assert_int_equal(writer.depth, 0);

@@ -232,7 +232,8 @@ static void size_is_limited(void **state) {
     buffer_put_text(&large, transition_text);
     large.size--; /* open the object again */
     buffer_put_text(&large, ",\"x\":\"");
-    while (large.size < COMMAND_TEXT_MAX - 2) buffer_put_char(&large, 'x');
+    while (large.size < COMMAND_TEXT_MAX - 2)
+        buffer_put_char(&large, 'x');
     buffer_put_text(&large, "\"}");
     assert_int_equal(large.size, COMMAND_TEXT_MAX);
     assert_int_equal(command_read(buffer_bytes(&large), &arena, &read, NULL, NULL), STATUS_OK);
@@ -261,20 +262,26 @@ static void fingerprint_sees_every_payload_field(void **state) {
     struct order_item other_items[6][2];
     struct order_pair other_pairs[4][2];
     memcpy(items, sample_items, sizeof items), memcpy(pairs, sample_metadata, sizeof pairs);
-    for (int i = 0; i < 12; i++) variants[i] = base;
-    for (int i = 0; i < 6; i++) memcpy(other_items[i], items, sizeof items);
-    for (int i = 0; i < 4; i++) memcpy(other_pairs[i], pairs, sizeof pairs);
+    for (int i = 0; i < 12; i++)
+        variants[i] = base;
+    for (int i = 0; i < 6; i++)
+        memcpy(other_items[i], items, sizeof items);
+    for (int i = 0; i < 4; i++)
+        memcpy(other_pairs[i], pairs, sizeof pairs);
     variants[1].order.customer_name = BYTES("Ada");
     memcpy(variants[2].order.currency, "USD", 4);
     variants[3].order.item_count = 1;
     variants[4].order.metadata_count = 1;
-    for (int i = 5; i < 9; i++) variants[i].order.items = other_items[i - 5];
+    for (int i = 5; i < 9; i++)
+        variants[i].order.items = other_items[i - 5];
     other_items[0][1].item = BYTES("bul");
     other_items[1][1].quantity++;
     other_items[2][1].unit_price++;
     other_items[3][0] = items[1], other_items[3][1] = items[0];
-    for (int i = 9; i < 11; i++) variants[i].order.metadata = other_pairs[i - 9];
-    other_pairs[0][0].key = BYTES("channe"), other_pairs[0][0].value = BYTES("lweb"); /* the same bytes, cut elsewhere */
+    for (int i = 9; i < 11; i++)
+        variants[i].order.metadata = other_pairs[i - 9];
+    other_pairs[0][0].key = BYTES("channe"),
+    other_pairs[0][0].value = BYTES("lweb"); /* the same bytes, cut elsewhere */
     other_pairs[1][0].value = BYTES("app");
     variants[11].kind = COMMAND_AMEND, variants[11].amend_set = 7;
     for (int i = 0; i < 12; i++) {

@@ -36,7 +36,7 @@ struct store {
 struct run {
     struct command log[LENGTH_MAX];
     int length;
-    struct store restored;         /* before the log's start */
+    struct store restored;             /* before the log's start */
     struct answer answers[LENGTH_MAX]; /* of the first run */
 };
 
@@ -119,8 +119,11 @@ static struct answer decide_on(const struct command *command, int64_t position, 
                                const struct history_row *row_next) {
     struct decision decision;
     decide(command, position, row_e, row_next, &decision);
-    struct answer answer = {.verdict = decision.verdict, .reason = decision.reason,
-                            .has_order = decision.shown != NULL, .has_row = decision.write, .row = decision.row};
+    struct answer answer = {.verdict = decision.verdict,
+                            .reason = decision.reason,
+                            .has_order = decision.shown != NULL,
+                            .has_row = decision.write,
+                            .row = decision.row};
     answer.is_first = decision.write && history_row_is_attempt(&decision.row, command);
     if (decision.shown) answer.shown = *decision.shown;
     return answer;
@@ -181,7 +184,8 @@ static bool stores_are_equal(const struct store *a, const struct store *b) {
 /* A consumer got as far as `reached` and crashed; the next one begins at `committed` and goes to the end. */
 static void replay(const struct run *run, int committed, int reached, const struct store *end) {
     struct store store = run->restored;
-    for (int position = 0; position < reached; position++) write_row(&store, &run->answers[position]);
+    for (int position = 0; position < reached; position++)
+        write_row(&store, &run->answers[position]);
     for (int position = committed; position < run->length; position++) {
         struct answer answer = decide_at(run, position, &store);
         assert_same_answer(run, position, &answer);
@@ -199,7 +203,8 @@ static void replays_from_every_crash_agree(void **state) {
         struct store end;
         first_run(&random.base, &run, &end);
         for (int reached = 0; reached <= run.length; reached++)
-            for (int committed = 0; committed <= reached; committed++) replay(&run, committed, reached, &end);
+            for (int committed = 0; committed <= reached; committed++)
+                replay(&run, committed, reached, &end);
         for (int position = 0; position < run.length; position++) {
             verdicts[run.answers[position].verdict]++;
             reasons[run.answers[position].reason]++;
@@ -207,7 +212,8 @@ static void replays_from_every_crash_agree(void **state) {
         }
     }
     /* The logs did lead to everything that there is (but the version limit, which is too far away). */
-    for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) assert_true(verdicts[verdict] > 100);
+    for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+        assert_true(verdicts[verdict] > 100);
     for (int reason = 0; reason < REASON_COUNT; reason++)
         if (reason != REASON_VERSION_LIMIT) assert_true(reasons[reason] > 100);
     assert_true(repeats > 100);

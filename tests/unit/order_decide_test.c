@@ -12,8 +12,11 @@
 
 /* A row of the sample order as another command left it. */
 static struct history_row row_of(enum order_status status, uint32_t version, int64_t position) {
-    struct history_row row = {.order = sample_order(), .position = position, .command_id = sample_uuid(50),
-                              .attempt_id = sample_uuid(51), .fingerprint = {50}};
+    struct history_row row = {.order = sample_order(),
+                              .position = position,
+                              .command_id = sample_uuid(50),
+                              .attempt_id = sample_uuid(51),
+                              .fingerprint = {50}};
     row.order.status = status, row.order.version = version;
     return row;
 }

@@ -69,8 +69,10 @@ static void the_largest_order_fits(void **state) {
     struct order_item items[ORDER_ITEMS_MAX];
     struct order_pair pairs[ORDER_METADATA_MAX];
     char name[4 * ORDER_CUSTOMER_NAME_MAX], key[4 * ORDER_METADATA_KEY_MAX], value[ORDER_METADATA_VALUE_MAX];
-    for (size_t i = 0; i < sizeof name; i += 4) memcpy(name + i, "\U0001F600", 4);
-    for (size_t i = 0; i < sizeof key; i += 4) memcpy(key + i, "\U0001F600", 4);
+    for (size_t i = 0; i < sizeof name; i += 4)
+        memcpy(name + i, "\U0001F600", 4);
+    for (size_t i = 0; i < sizeof key; i += 4)
+        memcpy(key + i, "\U0001F600", 4);
     memset(value, 1, sizeof value); /* six bytes each, as \u0001 */
     for (int i = 0; i < ORDER_ITEMS_MAX; i++)
         items[i] = (struct order_item){{name, sizeof name}, ORDER_QUANTITY_MAX, ORDER_AMOUNT_MAX};
@@ -80,9 +82,15 @@ static void the_largest_order_fits(void **state) {
         keys[i][3] = (char)(0x80 + i); /* other characters, or they would be duplicates */
         pairs[i] = (struct order_pair){{keys[i], sizeof key}, {value, sizeof value}};
     }
-    struct order order = {.customer_name = {name, sizeof name}, .items = items, .item_count = ORDER_ITEMS_MAX,
-                          .metadata = pairs, .metadata_count = ORDER_METADATA_MAX, .currency = "EUR",
-                          .total = ORDER_AMOUNT_MAX, .version = ORDER_VERSION_MAX, .created_at_ms = 253402300799999,
+    struct order order = {.customer_name = {name, sizeof name},
+                          .items = items,
+                          .item_count = ORDER_ITEMS_MAX,
+                          .metadata = pairs,
+                          .metadata_count = ORDER_METADATA_MAX,
+                          .currency = "EUR",
+                          .total = ORDER_AMOUNT_MAX,
+                          .version = ORDER_VERSION_MAX,
+                          .created_at_ms = 253402300799999,
                           .updated_at_ms = 253402300799999};
     struct order read;
     struct error error = {""};
@@ -106,9 +114,11 @@ static struct bytes changed_sample(const char *from, const char *to) {
 static void ignores_what_is_derived_or_new(void **state) {
     struct order order = sample_order(), read;
     struct error error = {""};
-    assert_int_equal(read_order(changed_sample("\"next_statuses\":[", "\"next_statuses\":[7,"), &read, &error), STATUS_OK);
+    assert_int_equal(read_order(changed_sample("\"next_statuses\":[", "\"next_statuses\":[7,"), &read, &error),
+                     STATUS_OK);
     assert_int_equal(read_order(changed_sample("\"quantity\":2,\"items\"", "\"items\""), &read, &error), STATUS_OK);
-    assert_int_equal(read_order(changed_sample("\"total\"", "\"later\":{\"a\":[]},\"total\""), &read, &error), STATUS_OK);
+    assert_int_equal(read_order(changed_sample("\"total\"", "\"later\":{\"a\":[]},\"total\""), &read, &error),
+                     STATUS_OK);
     assert_true(order_equal(&order, &read));
     assert_int_equal(read_order(changed_sample("\"EUR\"", "\"ZZZ\""), &read, &error), STATUS_OK); /* once was a code */
 }
@@ -139,6 +149,8 @@ static void refuses_and_names_the_field(void **state) {
         {"\"version\":2", "\"version\":10001", "version must"},
         {"\"version\":2", "\"version\":\"2\"", "version must"},
         {"2026-11-22T14:07:21.123Z", "2026-11-22 ", "created_at must be an RFC 3339 time"},
+        {"2026-11-22T14:07:21.123Z", "1969-12-31T23:59:59.999Z", "created_at must be an RFC 3339 time from 1970"},
+        {"2026-11-22T14:07:21.123Z", "9999-12-31T23:59:59.999-00:01", "created_at must be an RFC 3339 time from 1970"},
         {"2026-11-22T14:07:21.999Z", "yesterday", "updated_at must be an RFC 3339 time"},
         {"\"metadata\":{", "\"metadata\":[],\"x\":{", "metadata must be an object"},
         {"\"web\"", "7", "metadata: pair 0"},
@@ -169,7 +181,8 @@ static void text_limits_count_characters(void **state) {
         {"\"bulb\"", "\"", "\U0001F600", "\"", "items[1]: item must have 1 to 200", 200},
         {"\"channel\"", "\"", "\u20ac", "\"", "metadata: pair 0", 64},
         {"\"web\"", "\"", "\u20ac", "\"", "metadata: pair 0", 500},
-        {"[{\"item\"", "[", "{\"item\":\"a\",\"quantity\":1,\"unit_price\":0},", "{\"item\"", "items must be a list", 98},
+        {"[{\"item\"", "[", "{\"item\":\"a\",\"quantity\":1,\"unit_price\":0},", "{\"item\"", "items must be a list",
+         98},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         for (int more = 0; more < 2; more++) {
@@ -178,7 +191,8 @@ static void text_limits_count_characters(void **state) {
             struct error error = {""};
             buffer_init(&text, 65536);
             buffer_put_text(&text, cases[i].before);
-            for (int n = 0; n < cases[i].allowed + more; n++) buffer_put_text(&text, cases[i].repeated);
+            for (int n = 0; n < cases[i].allowed + more; n++)
+                buffer_put_text(&text, cases[i].repeated);
             buffer_put_text(&text, cases[i].after);
             buffer_put(&text, (struct bytes){"", 1}); /* a NUL */
             enum status status = read_order(changed_sample(cases[i].from, text.data), &read, &error);

@@ -77,7 +77,8 @@ static void totals(void **state) {
         items[i] = (struct order_item){BYTES("x"), ORDER_QUANTITY_MAX, ORDER_AMOUNT_MAX};
     assert_int_equal(order_total(items, ORDER_ITEMS_MAX, &total), STATUS_TOO_LARGE);
     /* A sum that wraps around 2^64 to a small number. */
-    for (int i = 0; i < ORDER_ITEMS_MAX; i++) items[i].unit_price = (int64_t)1 << 43;
+    for (int i = 0; i < ORDER_ITEMS_MAX; i++)
+        items[i].unit_price = (int64_t)1 << 43;
     assert_int_equal(order_total(items, ORDER_ITEMS_MAX, &total), STATUS_TOO_LARGE);
     assert_int_equal(total, ORDER_AMOUNT_MAX);
 }

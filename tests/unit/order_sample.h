@@ -4,7 +4,8 @@
 
 #include "order/command.h"
 
-#define SAMPLE_TEXT(text) {text, sizeof(text) - 1} /* BYTES is no constant for static data */
+#define SAMPLE_TEXT(text)                                                                                              \
+    { text, sizeof(text) - 1 } /* BYTES is no constant for static data */
 
 static const struct order_item sample_items[] = {
     {SAMPLE_TEXT("lamp \"\u00e9\u20ac\""), 2, 1999},
