@@ -25,13 +25,14 @@ static void connection_unlink(struct http_server *server, struct connection *con
 }
 
 /* A fresh connection has as long for its first request as any request: who opens one should say something. */
-static struct connection *connection_new(struct http_server *server, struct MHD_Connection *mhd, int fd) {
+static struct connection *connection_new(struct worker *worker, struct MHD_Connection *mhd, int fd) {
+    struct http_server *server = worker->server;
     struct connection *connection = calloc(1, sizeof *connection);
     if (!connection) return NULL;
     connection->server = server;
     connection->mhd = mhd;
     connection->fd = fd;
-    connection->shard = shard_of(server, mhd);
+    connection->worker = worker;
     int64_t receive_ns = server->options.receive_timeout_ms * INT64_C(1000000);
     atomic_init(&connection->cut_at_ns, server_now_ns(server) + receive_ns);
     atomic_init(&connection->peek_at_ns, CUT_NEVER);
@@ -51,15 +52,15 @@ static void connection_free(struct connection *connection) {
 
 void connection_notify(void *data, struct MHD_Connection *mhd, void **context,
                        enum MHD_ConnectionNotificationCode code) {
-    struct http_server *server = data;
+    struct worker *worker = data;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) { /* libmicrohttpd closes the descriptor after this */
         connection_free(*context);
         *context = NULL;
-        atomic_fetch_sub(&server->connection_count, 1);
+        atomic_fetch_sub(&worker->server->connection_count, 1);
         return;
     }
     int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    *context = connection_new(server, mhd, fd);
+    *context = connection_new(worker, mhd, fd);
     if (!*context) shutdown(fd, SHUT_RDWR); /* nobody would watch it */
 }
 

@@ -1,6 +1,6 @@
 /* What the files of the HTTP server share: connections, requests, the server. Nobody outside this folder includes it.
  *
- * Threads: each connection belongs to one libmicrohttpd thread ("its server thread"), which alone runs its callbacks;
+ * Threads: each connection belongs to one worker ("its server thread"), which alone runs its callbacks;
  * the accept thread only hands sockets over; the sweeper watches deadlines of all connections; any thread may respond
  * to a deferred request. */
 #ifndef ORDERLY_HTTP_INTERNAL_H
@@ -26,19 +26,28 @@
 #define RESPONSE_ARENA_LIMIT_SIZE (32u << 20) /* headers and copied body of one response */
 #define BODY_KEPT_SIZE 4096                   /* a larger body buffer is freed with its request */
 #define REQUEST_ID_SIZE 129                   /* 128 characters and a NUL */
-#define SHARD_COUNT 8                         /* libmicrohttpd threads at most */
+#define WORKERS_MAX 8                         /* server threads */
+#define CONNECTION_MEMORY_SIZE 24576          /* headers of 16 KiB and their records; cleared after each request */
 
-/* --- what belongs to one libmicrohttpd thread; the second half is what other threads write --- */
-struct shard {
-    alignas(64) _Atomic(struct MHD_Daemon *) worker; /* the thread's daemon; NULL: not taken yet */
-    _Atomic int64_t active;                          /* requests between their headers and the end of their answer */
-    _Atomic uint64_t received_bytes;                 /* of bodies; the sweeper moves them to the metrics */
+/* --- a server thread and its libmicrohttpd daemon; the last part is what other threads write --- */
+struct worker {
+    alignas(64) struct http_server *server;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    bool is_running;             /* the thread that opens and closes */
+    bool has_resumed;            /* the worker's thread: a connection was resumed since libmicrohttpd was run */
+    int epoll_fd;                /* watches the daemon's own epoll and the two below */
+    int wake_fd;                 /* an eventfd */
+    int handover_fds[2];         /* a pipe of sockets from the accept thread */
+    _Atomic int64_t active;      /* requests between their headers and the end of their answer */
+    _Atomic uint64_t received_bytes; /* of bodies; the sweeper moves them to the metrics */
     _Atomic uint64_t sent_bytes;
 
-    alignas(64) _Atomic int64_t suspended; /* connections suspended whose resume has not returned yet */
+    alignas(64) _Atomic int64_t suspended; /* connections suspended and not resumed yet */
     _Atomic int64_t responders;            /* threads inside resume_later */
     _Atomic(struct http_request *) ready;  /* suspended requests that have their response: a stack */
-    _Atomic bool waking;                   /* a connection was resumed and the thread has not looked at ready since */
+    _Atomic bool waking;                   /* the worker was woken and has not looked at ready since */
+    _Atomic bool stopping;
 };
 
 /* --- a connection: made and freed on its server thread --- */
@@ -47,7 +56,7 @@ struct connection {
     struct http_server *server;
     struct MHD_Connection *mhd;
     int fd; /* libmicrohttpd's; open until the connection has left the list */
-    struct shard *shard;
+    struct worker *worker;
     struct http_request *spare; /* a finished request's memory for the next one; its server thread only */
 
     _Atomic int64_t cut_at_ns;     /* the sweeper shuts the socket down then; CUT_NEVER */
@@ -136,7 +145,7 @@ struct http_request {
     void *data;
     void (*expired)(struct http_request *request);
     struct http_request *next_expired; /* the sweeper's list */
-    struct http_request *next_ready;   /* shard->ready */
+    struct http_request *next_ready;   /* worker->ready */
 
     struct arena response_arena; /* the responder's */
     struct response response;
@@ -145,13 +154,13 @@ struct http_request {
 /* --- the server --- */
 struct http_server {
     struct http_server_options options; /* with the defaults filled in */
-    struct MHD_Daemon *daemon;
     struct router router;
     struct guard guard;
     struct listener *listener;
     struct sweeper *sweeper;
     struct http_metrics metrics;
-    struct shard shards[SHARD_COUNT];
+    struct worker workers[WORKERS_MAX]; /* options.threads of them are used */
+    size_t next_worker;                 /* the accept thread: sockets go to them in turn */
     _Atomic bool draining, closing;
 
     pthread_mutex_t connections_mutex; /* the list; never taken while a connection's mutex is held */
@@ -192,14 +201,15 @@ void request_refuse(struct http_request *request, int status, const char *code, 
 void request_copy_headers(struct http_request *request);
 void request_set_id(struct http_request *request);
 
-/* resume.c */
-struct shard *shard_of(struct http_server *server, struct MHD_Connection *mhd);
-/* Resumes the connection of a request whose response is ready, now. */
+/* worker.c */
+void worker_init(struct worker *worker, struct http_server *server);
+enum status worker_start(struct worker *worker, struct error *error);
+void worker_stop(struct worker *worker); /* nothing may be suspended; a half-started one is fine */
+bool worker_hand_over(struct worker *worker, int fd); /* the accept thread. False: too many are waiting; fd stays ours */
+/* The worker's thread: resumes the connection of a request whose response is ready. */
 void resume_now(struct http_request *request);
-/* Any thread: has the connection resumed, together with others if there are any. */
+/* Any thread: has the worker do so, together with others if there are any. */
 void resume_later(struct http_request *request);
-/* Server thread, whenever a connection has been resumed: resumes all that have become ready meanwhile. */
-void resume_ready(struct shard *shard);
 
 /* respond.c */
 /* Hands the response to libmicrohttpd; server thread. MHD_NO: no memory, the connection ends. */

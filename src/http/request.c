@@ -99,7 +99,7 @@ static void request_account(struct http_request *request, int64_t now_ns) {
     if (deferred) http_release(deferred);
     http_metrics_count(&server->metrics, request->route, request->method, status, now_ns - request->started_ns);
     log_request(request, status, now_ns - request->started_ns);
-    atomic_fetch_sub(&request->connection->shard->active, 1);
+    atomic_fetch_sub(&request->connection->worker->active, 1);
 }
 
 void request_completed(void *data, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
@@ -109,7 +109,6 @@ void request_completed(void *data, struct MHD_Connection *mhd, void **context, e
     struct connection *connection = request->connection;
     int64_t now_ns = server_now_ns(request->server);
     connection_set_idle(connection, now_ns);
-    if (request->phase == PHASE_WAITING) resume_ready(connection->shard); /* resumed, but the client had gone */
     if (request->is_active) request_account(request, now_ns);
     if (atomic_load_explicit(&request->references, memory_order_acquire) == 1) {
         request_reset(request);
@@ -135,7 +134,7 @@ static bool has_body(const struct http_request *request) {
 static enum MHD_Result on_headers(struct http_request *request, const char *method, const char *version) {
     request->phase = PHASE_BODY;
     request->is_active = true;
-    atomic_fetch_add(&request->connection->shard->active, 1); /* before check_server looks: see http_server_drain */
+    atomic_fetch_add(&request->connection->worker->active, 1); /* before check_server looks: see http_server_drain */
     request->method = method_of(method);
     request->method_text = request->method == METHOD_OTHER
                                ? arena_copy(&request->arena, (struct bytes){method, strlen(method) + 1})
@@ -166,7 +165,7 @@ static enum MHD_Result cut_body(struct http_request *request) {
 
 static enum MHD_Result on_body(struct http_request *request, const char *data, size_t *size) {
     bool is_dropped = request->refusal.status || (request->route && request->route->body == HTTP_BODY_NONE);
-    atomic_fetch_add_explicit(&request->connection->shard->received_bytes, *size, memory_order_relaxed);
+    atomic_fetch_add_explicit(&request->connection->worker->received_bytes, *size, memory_order_relaxed);
     request->received_size += *size;
     if (request->received_size > request->body_max) return cut_body(request);
     if (!is_dropped) buffer_put(&request->body, (struct bytes){data, *size});
@@ -222,10 +221,10 @@ static enum MHD_Result answer_closing(struct http_request *request) {
 /* Counting before looking at closing, while http_server_close sets it before looking at the count: one sees the other,
  * and no connection is suspended when libmicrohttpd stops. */
 static enum MHD_Result suspend(struct http_request *request) {
-    struct shard *shard = request->connection->shard;
-    atomic_fetch_add(&shard->suspended, 1);
+    struct worker *worker = request->connection->worker;
+    atomic_fetch_add(&worker->suspended, 1);
     if (atomic_load(&request->server->closing)) {
-        atomic_fetch_sub(&shard->suspended, 1);
+        atomic_fetch_sub(&worker->suspended, 1);
         return answer_closing(request);
     }
     request->phase = PHASE_WAITING;
@@ -252,7 +251,7 @@ enum MHD_Result request_continue(void *data, struct MHD_Connection *mhd, const c
     switch (request->phase) {
     case PHASE_LINE: return on_headers(request, method, version);
     case PHASE_BODY: return *upload_size ? on_body(request, upload, upload_size) : on_end(request);
-    case PHASE_WAITING: resume_ready(request->connection->shard); return response_queue(request);
+    case PHASE_WAITING: return response_queue(request);
     case PHASE_QUEUED: break;
     }
     return MHD_NO;

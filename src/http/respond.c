@@ -146,7 +146,7 @@ enum MHD_Result response_queue(struct http_request *request) {
         request->phase = PHASE_QUEUED;
         connection_set_cut(request->connection,
                            server_now_ns(server) + server->options.idle_timeout_ms * INT64_C(1000000));
-        atomic_fetch_add_explicit(&request->connection->shard->sent_bytes, response->body.size, memory_order_relaxed);
+        atomic_fetch_add_explicit(&request->connection->worker->sent_bytes, response->body.size, memory_order_relaxed);
         result = MHD_queue_response(request->connection->mhd, (unsigned)response->status, mhd);
     }
     MHD_destroy_response(mhd);

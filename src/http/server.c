@@ -1,4 +1,4 @@
-/* The server as a whole: opening, draining, closing, and the libmicrohttpd daemon in the middle. */
+/* The server as a whole: opening, draining, closing. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +15,6 @@
 #define BODY_DEFAULT_SIZE 262144
 #define IDLE_TIMEOUT_DEFAULT_MS 60000
 #define RECEIVE_TIMEOUT_DEFAULT_MS 10000
-#define CONNECTION_MEMORY_SIZE                                                                                         \
-    24576 /* headers of 16 KiB and their records; all of it is cleared after each request                              \
-           */
 #define DESCRIPTORS_BESIDE_CONNECTIONS 512
 #define POLL_MS 2                 /* between two looks while draining and closing */
 #define RESUME_WAIT_MS 10000      /* for threads that are just resuming a connection, at close */
@@ -30,18 +27,18 @@ int64_t server_now_ns(const struct http_server *server) {
 
 int64_t server_active(const struct http_server *server) {
     int64_t count = 0;
-    for (size_t i = 0; i < SHARD_COUNT; i++)
-        count += atomic_load(&server->shards[i].active);
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        count += atomic_load(&server->workers[i].active);
     return count;
 }
 
 /* Connections that are suspended, then threads that are just resuming some: in this order, see resume_later. */
 static int64_t server_suspended(const struct http_server *server) {
     int64_t count = 0;
-    for (size_t i = 0; i < SHARD_COUNT; i++)
-        count += atomic_load(&server->shards[i].suspended);
-    for (size_t i = 0; i < SHARD_COUNT; i++)
-        count += atomic_load(&server->shards[i].responders);
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        count += atomic_load(&server->workers[i].suspended);
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        count += atomic_load(&server->workers[i].responders);
     return count;
 }
 
@@ -79,7 +76,7 @@ void server_refuse(struct http_server *server, int fd, const struct http_problem
     sweeper_linger(server->sweeper, fd);
 }
 
-/* The accept thread: hands the socket to libmicrohttpd, which chooses a thread for it. */
+/* The accept thread: the workers get sockets in turn. */
 static void on_accepted(void *data, int fd, const struct sockaddr *address, socklen_t size) {
     static const struct http_problem full = {
         .status = 503, .code = "too_many_connections", .detail = "too many connections", .retry_after_s = 1};
@@ -91,8 +88,9 @@ static void on_accepted(void *data, int fd, const struct sockaddr *address, sock
     } else if (atomic_fetch_add(&server->connection_count, 1) >= (int64_t)server->options.connections_max) {
         atomic_fetch_sub(&server->connection_count, 1);
         server_refuse(server, fd, &full);
-    } else if (MHD_add_connection(server->daemon, fd, address, size) != MHD_YES) { /* it has closed fd */
+    } else if (!worker_hand_over(&server->workers[server->next_worker++ % server->options.threads], fd)) {
         atomic_fetch_sub(&server->connection_count, 1);
+        server_refuse(server, fd, &full);
     }
 }
 
@@ -118,27 +116,11 @@ static void raise_descriptor_limit(const struct http_server_options *options) {
                   LOG_N("open_files", limit.rlim_cur), LOG_N("connections_max", options->connections_max));
 }
 
-/* Targets are decoded by our own code, strictly. */
-static size_t keep_escapes(void *data, struct MHD_Connection *mhd, char *text) {
-    return strlen(text);
-}
-
-static enum status start_daemon(struct http_server *server, struct error *error) {
-    unsigned threads = server->options.threads;
-    struct MHD_OptionItem pool[] = {
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    /* Its limit is for each thread, ours for all: ours must be reached first, however unevenly they are spread. */
-    unsigned limit = server->options.connections_max * threads + threads;
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-        NULL, request_continue, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
-        MHD_OPTION_NOTIFY_COMPLETED, request_completed, server, MHD_OPTION_URI_LOG_CALLBACK, request_begin, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, limit,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_SIZE,
-        MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
-    return server->daemon ? STATUS_OK : error_set_errno(error, STATUS_IO, errno, "cannot start the HTTP threads");
+static enum status start_workers(struct http_server *server, struct error *error) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < server->options.threads; i++)
+        status = worker_start(&server->workers[i], error);
+    return status;
 }
 
 static enum status open_parts(struct http_server *server, struct error *error) {
@@ -159,19 +141,21 @@ static enum status open_parts(struct http_server *server, struct error *error) {
                                    .host = options->host,
                                    .allowed_origins = options->allowed_origins};
     status = sweeper_open(server, &server->sweeper, error);
-    if (!status) status = start_daemon(server, error);
+    if (!status) status = start_workers(server, error);
     return status ? status : listener_start(server->listener, error);
 }
 
 enum status http_server_open(const struct http_server_options *options, struct http_server **server_out,
                              struct error *error) {
-    if (options->threads > SHARD_COUNT) return error_set(error, STATUS_INVALID, "at most %d HTTP threads", SHARD_COUNT);
+    if (options->threads > WORKERS_MAX) return error_set(error, STATUS_INVALID, "at most %d HTTP threads", WORKERS_MAX);
     struct http_server *server = aligned_alloc(alignof(struct http_server), sizeof *server);
     if (!server) return error_set(error, STATUS_NO_MEMORY, "no memory for the HTTP server");
     memset(server, 0, sizeof *server);
     server->options = *options;
     set_defaults(&server->options);
     pthread_mutex_init(&server->connections_mutex, NULL);
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        worker_init(&server->workers[i], server);
     raise_descriptor_limit(&server->options);
     enum status status = open_parts(server, error);
     if (status) {
@@ -232,12 +216,13 @@ static void answer_deferred(struct http_server *server) {
 
 /* libmicrohttpd aborts if a connection is suspended when it stops. Once closing is set no further one is suspended (see
  * suspend() in request.c), and each suspended one is resumed by whoever responds. False: a responder hangs halfway. */
-static bool stop_daemon(struct http_server *server) {
+static bool stop_workers(struct http_server *server) {
     atomic_store(&server->closing, true);
     answer_deferred(server);
     if (!wait_until_none(server, server_suspended, RESUME_WAIT_MS)) return false;
     wait_until_none(server, server_active, LAST_ANSWERS_WAIT_MS);
-    MHD_stop_daemon(server->daemon);
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        worker_stop(&server->workers[i]);
     return true;
 }
 
@@ -245,7 +230,7 @@ void http_server_close(struct http_server *server) {
     if (!server) return;
     atomic_store(&server->draining, true);
     if (server->listener) listener_stop(server->listener);
-    if (server->daemon && !stop_daemon(server)) return; /* what the responder would use must stay: a leak, no crash */
+    if (!stop_workers(server)) return; /* what the responder would use must stay: a leak, no crash */
     sweeper_close(server->sweeper);
     listener_close(server->listener);
     http_metrics_close(&server->metrics);

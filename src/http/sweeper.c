@@ -81,9 +81,9 @@ static void sweep_connections(struct http_server *server) {
 static void update_metrics(struct sweeper *sweeper) {
     struct http_server *server = sweeper->server;
     uint64_t received_bytes = 0, sent_bytes = 0;
-    for (size_t i = 0; i < SHARD_COUNT; i++) {
-        received_bytes += atomic_load_explicit(&server->shards[i].received_bytes, memory_order_relaxed);
-        sent_bytes += atomic_load_explicit(&server->shards[i].sent_bytes, memory_order_relaxed);
+    for (size_t i = 0; i < WORKERS_MAX; i++) {
+        received_bytes += atomic_load_explicit(&server->workers[i].received_bytes, memory_order_relaxed);
+        sent_bytes += atomic_load_explicit(&server->workers[i].sent_bytes, memory_order_relaxed);
     }
     metric_add(server->metrics.received_bytes, received_bytes - sweeper->received_bytes);
     metric_add(server->metrics.sent_bytes, sent_bytes - sweeper->sent_bytes);

@@ -25,7 +25,7 @@
 #define JOB_GROWTH 4            /* and this many times the bytes that it says: pages are copied whole, and split */
 #define TRANSACTION_PAGES 16    /* the free list and the roots */
 #define BATCH_COST_MAX (JOB_GROWTH * LMDB_ENV_BATCH_SIZE_MAX + LMDB_ENV_BATCH_JOBS_MAX * JOB_PAGES * 4096u)
-#define COUNT_SHARE 50 /* counting free pages may take 1/50 of the time */
+#define COUNT_SHARE 50 /* counting free pages may take 1/50 of the CPU */
 
 int64_t lmdb_now_ns(void) {
     struct timespec now;
@@ -127,13 +127,20 @@ static uint64_t count_free_bytes(struct lmdb_env *env) {
     return pages * env->space.page_size;
 }
 
-/* The last count serves until it has paid for itself. */
+static int64_t thread_cpu_ns(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+}
+
+/* The last count serves until it has paid for itself. What was written since is taken off, by reckoning too much: so a
+ * count must not serve longer because the thread was held up in it, or room that is there would be refused. */
 static uint64_t space_free(struct lmdb_env *env, int64_t now_ns) {
     struct lmdb_space *space = &env->space;
     if (now_ns >= space->next_count_ns) {
+        int64_t begin_ns = thread_cpu_ns();
         space->free_bytes = count_free_bytes(env);
-        int64_t after_ns = lmdb_now_ns();
-        space->next_count_ns = after_ns + (after_ns - now_ns) * COUNT_SHARE;
+        space->next_count_ns = now_ns + (thread_cpu_ns() - begin_ns) * COUNT_SHARE;
     }
     return space->free_bytes;
 }
