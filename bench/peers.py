@@ -135,7 +135,8 @@ class Orderly:
 
     def lag(self):
         text = urllib.request.urlopen(self.url('/metrics')).read().decode()
-        return sum(float(line.rsplit(' ', 1)[1]) for line in text.splitlines() if line.startswith('orderly_pipeline_lag{'))
+        lags = [float(line.rsplit(' ', 1)[1]) for line in text.splitlines() if line.startswith('orderly_pipeline_lag{')]
+        return sum(lags) if min(lags) >= 0 else float('inf')  # -1: not assigned yet
 
     def stop(self):
         if self.process.poll() is None:

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BUFFER_SIZE_FIRST 256
+#define BUFFER_SIZE_FIRST 1024 /* an order as JSON fits: one allocation */
 
 void buffer_init(struct buffer *buffer, size_t limit) {
     *buffer = (struct buffer){.limit = limit};

@@ -39,7 +39,7 @@ enum setting_id {
     SETTING_IDLE_TIMEOUT,              /* ORDERLY_IDLE_TIMEOUT=60s */
     SETTING_ANSWER_TIMEOUT,            /* ORDERLY_ANSWER_TIMEOUT=10s: log and store in one request */
     SETTING_VERDICT_TIMEOUT,           /* ORDERLY_VERDICT_TIMEOUT=2s: then 202 */
-    SETTING_PENDING_MAX,               /* ORDERLY_PENDING_MAX=65536: acknowledged, not yet seen orders */
+    SETTING_PENDING_MAX,               /* ORDERLY_PENDING_MAX=32768: acknowledged, not yet seen orders */
     SETTING_CACHE_SIZE,                /* ORDERLY_CACHE_SIZE=16MiB */
     SETTING_CACHE_TTL,                 /* ORDERLY_CACHE_TTL=60s */
     SETTING_BATCH_MAX,                 /* ORDERLY_BATCH_MAX=512 */

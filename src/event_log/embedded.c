@@ -67,9 +67,11 @@ static enum status embedded_setup(struct event_log *base, struct error *error) {
                          EVENT_LOG_PARTITIONS_MAX);
     /* The number first: of two that set up at once with different numbers, one is told so before it makes anything. */
     enum status status = lmdb_env_record(log->env, name, (uint64_t)log->setup_partition_count, error);
-    if (status == STATUS_CONFLICT)
-        return error_set(error, status, "the topics have another number of partitions than %d; growth is a migration",
-                         log->setup_partition_count);
+    uint64_t recorded = 0;
+    if (status == STATUS_CONFLICT && lmdb_env_recorded(log->env, name, &recorded, NULL) == STATUS_OK)
+        return error_set(error, status,
+                         "the topics have %d partitions, not %d: set ORDERLY_PARTITIONS=%d; another number is a migration",
+                         (int)recorded, log->setup_partition_count, (int)recorded);
     if (status || base->partition_count > 0) return status;
     return open_databases(log, log->setup_partition_count, error);
 }

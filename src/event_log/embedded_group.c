@@ -17,10 +17,10 @@ static bool set_lock(int fd, short type, off_t byte) {
 enum status embedded_group_open(struct embedded_group *group, const char *directory, const char *name,
                                 struct error *error) {
     char path[4096 + 512];
-    snprintf(path, sizeof path, "%s/groups", directory);
+    snprintf(path, sizeof path, "%s/" LMDB_GROUPS_DIRECTORY, directory);
     if (mkdir(path, 0700) && errno != EEXIST)
         return error_set_errno(error, STATUS_IO, errno, "%s cannot be made", path);
-    snprintf(path, sizeof path, "%s/groups/%s", directory, name);
+    snprintf(path, sizeof path, "%s/" LMDB_GROUPS_DIRECTORY "/%s", directory, name);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return error_set_errno(error, STATUS_IO, errno, "%s cannot be opened", path);
     group->fd = fd;

@@ -15,6 +15,7 @@
 #define ORDERLY_EVENT_LOG_EMBEDDED_GROUP_H
 
 #include "event_log/event_log.h"
+#include "lmdb/lmdb_env.h"
 
 #define EMBEDDED_GROUP_LOOK_NS 5000000
 

@@ -27,7 +27,7 @@
 #define BODY_KEPT_SIZE 4096                   /* a larger body buffer is freed with its request */
 #define REQUEST_ID_SIZE 129                   /* 128 characters and a NUL */
 #define WORKERS_MAX 8                         /* server threads */
-#define CONNECTION_MEMORY_SIZE 24576          /* headers of 16 KiB and their records; cleared after each request */
+#define CONNECTION_MEMORY_SIZE 12288          /* headers of some 8 KiB and their records; all of it is cleared after each request */
 
 /* --- a server thread and its libmicrohttpd daemon; the last part is what other threads write --- */
 struct worker {

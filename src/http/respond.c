@@ -119,7 +119,7 @@ static bool add_safety_headers(const struct http_request *request, struct MHD_Re
     bool is_cacheable = has_header(response, "Cache-Control");
     bool ok = add(mhd, "X-Content-Type-Options", "nosniff");
     if (!is_cacheable) ok = ok && add(mhd, "Cache-Control", "no-store");
-    if (!has_header(response, "Referrer-Policy")) ok = ok && add(mhd, "Referrer-Policy", "no-referrer");
+    if (is_page && !has_header(response, "Referrer-Policy")) ok = ok && add(mhd, "Referrer-Policy", "no-referrer");
     if (is_page && !has_header(response, "X-Frame-Options")) ok = ok && add(mhd, "X-Frame-Options", "DENY");
     return ok && add_cors_headers(request, mhd, is_cacheable);
 }

@@ -14,6 +14,7 @@
 #include "base/status.h"
 
 #define LMDB_ENV_FORMAT 1            /* of the data directory; a newer one is refused */
+#define LMDB_GROUPS_DIRECTORY "groups" /* lock files of the users beside the data: a sign of use */
 #define LMDB_ENV_JOBS_MAX 65536      /* waiting jobs; further ones end with FULL */
 #define LMDB_ENV_BATCH_JOBS_MAX 2048 /* jobs in one transaction */
 #define LMDB_ENV_BATCH_SIZE_MAX (8u << 20) /* bytes (by lmdb_job.size_bytes) in one transaction; always one job */

@@ -182,14 +182,23 @@ static enum status judge_file(struct data_file *file, enum lmdb_judgement *judge
     return status;
 }
 
+/* No data, or none yet: as new, unless the directory says that there was some. */
+static enum status judge_absence(const char *directory, enum lmdb_judgement *judgement_out, struct error *error) {
+    char path[LMDB_PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/" LMDB_GROUPS_DIRECTORY, directory);
+    if (access(path, F_OK) == 0)
+        return error_set(error, STATUS_CORRUPT,
+                         "%s was in use, but its data.mdb is empty or gone: restore a backup into another data directory",
+                         directory);
+    *judgement_out = LMDB_ABSENT;
+    return STATUS_OK;
+}
+
 enum status lmdb_identity_judge(const char *directory, enum lmdb_judgement *judgement_out, struct error *error) {
     char path[LMDB_PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/data.mdb", directory);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 && errno == ENOENT) {
-        *judgement_out = LMDB_ABSENT;
-        return STATUS_OK;
-    }
+    if (fd < 0 && errno == ENOENT) return judge_absence(directory, judgement_out, error);
     if (fd < 0) return error_set_errno(error, STATUS_IO, errno, "%s cannot be opened", path);
     enum status status = STATUS_OK;
     struct data_file *file = NULL;
@@ -199,7 +208,7 @@ enum status lmdb_identity_judge(const char *directory, enum lmdb_judgement *judg
     } else if (!S_ISREG(st.st_mode)) {
         status = error_set(error, STATUS_UNSUPPORTED, "%s is not a regular file", path);
     } else if (st.st_size == 0) {
-        *judgement_out = LMDB_ABSENT; /* a crash came before the first page */
+        status = judge_absence(directory, judgement_out, error);
     } else if (!(file = malloc(sizeof *file))) {
         status = error_set(error, STATUS_NO_MEMORY, "no memory to read %s", path);
     } else {

@@ -51,7 +51,8 @@ void pipeline_register_metrics(struct pipeline *pipeline) {
     for (int32_t i = 0; i < pipeline->partition_count; i++) {
         snprintf(text, sizeof text, "partition=\"%" PRId32 "\"", i);
         pipeline->partitions[i].lag_metric =
-            metrics_gauge(metrics, "orderly_pipeline_lag", "Commands not yet processed.", text);
+            metrics_gauge(metrics, "orderly_pipeline_lag", "Commands not yet processed; -1: not known here.", text);
+        metric_set(pipeline->partitions[i].lag_metric, -1);
     }
 }
 
@@ -63,7 +64,7 @@ void pipeline_show_lag(struct pipeline *pipeline, int64_t now_ns) {
         struct partition *partition = &pipeline->partitions[i];
         struct pipeline_partition_state state;
         pipeline_state(pipeline, i, &state);
-        metric_set(partition->lag_metric, state.assigned && state.lag > 0 ? state.lag : 0);
+        metric_set(partition->lag_metric, state.assigned && state.lag >= 0 ? state.lag : -1);
         paused += state.needs_schema != 0;
     }
     metric_set(pipeline->metrics.paused, paused);

@@ -56,7 +56,9 @@ def main():
 
         with open(fresh(), 'wb') as file:
             file.write(b'')
-        refused(directory.path, ['empty', 'cut off', 'not made by Orderly'])
+        refused(directory.path, ['empty or gone'])
+        os.unlink(os.path.join(directory.path, 'data.mdb'))
+        refused(directory.path, ['empty or gone'])
 
         fresh()
         code, out, _ = run(directory.path, 'check')

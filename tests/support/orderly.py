@@ -103,7 +103,7 @@ class Process:
     def lag(self):
         text = self.get('/metrics')[2]
         values = [float(line.rsplit(' ', 1)[1]) for line in text.splitlines() if line.startswith('orderly_pipeline_lag{')]
-        return sum(values) if values else None
+        return sum(values) if values and min(values) >= 0 else None  # -1: not assigned yet
 
     def wait_until_processed(self):
         wait_for('all orders to be processed', lambda: self.lag() == 0, 60)
