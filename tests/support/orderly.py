@@ -141,6 +141,7 @@ class Process:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.kill()
+        self.log_file.close()
 
 
 def run(data, command, *arguments, **settings):
