@@ -17,7 +17,7 @@ class Schemathesis(HttpCase):
         program = ROOT / 'build/deps/python/bin/schemathesis'
         here = pathlib.Path(__file__).resolve().parent
         environment = {**os.environ, 'SCHEMATHESIS_HOOKS': 'schemathesis_hooks', 'PYTHONPATH': str(here), 'COLUMNS': '120'}
-        run = subprocess.run([program, 'run', f'http://localhost:{self.server.port}/openapi.json', '--max-examples', EXAMPLES,
+        run = subprocess.run([program, 'run', f'http://127.0.0.1:{self.server.port}/openapi.json', '--max-examples', EXAMPLES,
                               '--seed', SEED, '--checks', 'all', '--no-color', '--request-timeout', '30'],
                              capture_output=True, text=True, timeout=280, cwd=self.data.root, env=environment)
         self.assertEqual(run.returncode, 0, run.stdout[-20000:] + run.stderr[-2000:])
