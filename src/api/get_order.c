@@ -134,14 +134,6 @@ static void read_shared(struct get_order *get) {
 
 /* --- the request --- */
 
-static void respond_invalid_id(struct http_request *request) {
-    const struct http_problem_field field = {BYTES("/order_id"), "must be a UUID: 8-4-4-4-12 hexadecimal digits"};
-    struct http_problem problem = api_problem(PROBLEM_INVALID_ORDER_ID);
-    problem.fields = &field;
-    problem.field_count = 1;
-    http_respond_problem(request, &problem);
-}
-
 /* Cache-Control is a list; this is the directive that asks for a fresh answer. */
 static bool wants_fresh(const struct http_request *request) {
     static const char directive[] = "no-cache";
@@ -154,10 +146,7 @@ static bool wants_fresh(const struct http_request *request) {
 
 static void handle(struct http_request *request, struct api *api, enum input_dialect dialect) {
     struct lookup lookup = {.request = request, .dialect = dialect};
-    if (uuid_parse(http_param(request, "order_id"), &lookup.order_id) != STATUS_OK) {
-        respond_invalid_id(request);
-        return;
-    }
+    if (!api_path_order_id(request, &lookup.order_id)) return;
     bool fresh = wants_fresh(request);
     if (!fresh && near_cache_read(api, &lookup.order_id, use_near, &lookup)) return;
     if (!fresh && respond_pending(api, request, dialect, &lookup.order_id, false)) return;

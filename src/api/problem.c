@@ -71,9 +71,20 @@ enum api_problem api_problem_of_append(enum status status) {
 
 enum api_problem api_problem_of_read(enum status status) {
     switch (status) {
+    case STATUS_NOT_FOUND: return PROBLEM_ORDER_NOT_FOUND;
     case STATUS_CORRUPT:
     case STATUS_UNSUPPORTED: return PROBLEM_STORED_DATA_DAMAGED;
     case STATUS_NO_MEMORY: return PROBLEM_NO_MEMORY;
     default: return PROBLEM_STORE_UNAVAILABLE;
     }
+}
+
+bool api_path_order_id(struct http_request *request, struct uuid *order_id_out) {
+    if (uuid_parse(http_param(request, "order_id"), order_id_out) == STATUS_OK) return true;
+    const struct http_problem_field field = {BYTES("/order_id"), "must be a UUID: 8-4-4-4-12 hexadecimal digits"};
+    struct http_problem problem = api_problem(PROBLEM_INVALID_ORDER_ID);
+    problem.fields = &field;
+    problem.field_count = 1;
+    http_respond_problem(request, &problem);
+    return false;
 }

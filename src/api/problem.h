@@ -2,6 +2,7 @@
 #ifndef ORDERLY_API_PROBLEM_H
 #define ORDERLY_API_PROBLEM_H
 
+#include "base/uuid.h"
 #include "http/http.h"
 
 enum api_problem {
@@ -44,5 +45,8 @@ struct http_problem api_problem(enum api_problem problem);
 /* What a failed append or store read means for the client. */
 enum api_problem api_problem_of_append(enum status status);
 enum api_problem api_problem_of_read(enum status status);
+
+/* The {order_id} of the path. False: it is none, and the request has been answered (422). */
+bool api_path_order_id(struct http_request *request, struct uuid *order_id_out);
 
 #endif
