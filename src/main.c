@@ -5,7 +5,7 @@
 #include "app/command.h"
 
 static const struct command_entry commands[] = {
-    {"serve", "API, consumer and web page in one process", command_serve},
+    {"serve", "API and consumer in one process", command_serve},
     {"api", "the API alone", command_api},
     {"consumer", "the consumer alone; as many as wanted", command_consumer},
     {"setup", "create what the engines need; running it again changes nothing", command_setup},

@@ -32,16 +32,16 @@ struct import {
     struct waiting waiting;
 };
 
-/* UUIDv8 of SHA-256(purpose, import id, line number). */
+/* UUIDv8: 60 bits of SHA-256(purpose, import id), then the line's number. The ids of one import follow each other, so that
+ * an ordered store appends them instead of scattering them over all of its pages. */
 static struct uuid derive_uuid(const char *purpose, const char *import_id, uint64_t number) {
-    uint8_t hash[crypto_hash_sha256_BYTES], line[8];
+    uint8_t hash[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_state state;
-    bytes_put_u64(line, number);
     crypto_hash_sha256_init(&state);
     crypto_hash_sha256_update(&state, (const uint8_t *)purpose, strlen(purpose) + 1);
     crypto_hash_sha256_update(&state, (const uint8_t *)import_id, strlen(import_id) + 1);
-    crypto_hash_sha256_update(&state, line, sizeof line);
     crypto_hash_sha256_final(&state, hash);
+    bytes_put_u64(hash + 8, number);
     return uuid_make_v8(hash);
 }
 
