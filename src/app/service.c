@@ -22,6 +22,7 @@ struct service {
     struct pipeline *pipeline;
     struct api *api;
     struct http_server *server;
+    int exit_code;
 };
 
 /* Signals are blocked in every thread and taken by the main one, so no handler ever runs in the middle of anything. */
@@ -161,6 +162,16 @@ static void warn_of_exposure(const struct service *service) {
               LOG_S("host", host));
 }
 
+/* A replay stops for good at a command that only a newer version reads. */
+static bool replay_is_stuck(const struct service *service) {
+    for (int32_t i = 0; i < service->engine.log->partition_count; i++) {
+        struct pipeline_partition_state state;
+        pipeline_state(service->pipeline, i, &state);
+        if (state.needs_schema) return true;
+    }
+    return false;
+}
+
 /* Waits for a signal or, in a replay, for its end. */
 static const char *wait_for_end(struct service *service, const sigset_t *signals) {
     for (;;) {
@@ -168,6 +179,10 @@ static const char *wait_for_end(struct service *service, const sigset_t *signals
         int number = sigtimedwait(signals, NULL, service->replay ? &tick : &(struct timespec){3600, 0});
         if (number > 0) return number == SIGTERM ? "SIGTERM" : "SIGINT";
         if (service->replay && pipeline_replay_is_done(service->pipeline)) return "end of the replay";
+        if (service->replay && replay_is_stuck(service)) {
+            service->exit_code = EXIT_FAILED;
+            return "a command of a newer schema: replay with the version that knows it";
+        }
     }
 }
 
@@ -193,5 +208,5 @@ int service_run(struct app *app, unsigned parts, bool replay) {
     bool drained = stop(&service, (int)config_integer(app->config, SETTING_DRAIN_TIMEOUT));
     if (!drained) log_event(&app->log, LOG_WARN, "the drain timeout was over before all was finished; nothing is lost");
     log_event(&app->log, LOG_INFO, "stopped");
-    return EXIT_OK;
+    return service.exit_code;
 }

@@ -92,8 +92,8 @@ void test_a_status_change_moves_the_order_between_lists(void **state) {
 void test_an_amended_name_moves_the_order_between_customers(void **state) {
     struct order_store_subject *subject = subject_of(state);
     static const char *const names[] = {"Ada", "Grace", "",
-                                        "Gr\xc3\xa2"
-                                        "ce",
+                                        ("Gr\xc3\xa2"
+                                         "ce"),
                                         "Ada"};
     struct stock stock;
     stock_fill(subject, &stock, "Ada", 20, 3);
