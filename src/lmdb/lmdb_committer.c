@@ -210,13 +210,15 @@ static void committer_round(struct lmdb_env *env) {
     struct batch batch = {.failure = STATUS_OK};
     MDB_txn *txn = NULL;
     int64_t begin_ns = lmdb_now_ns();
-    int rc = mdb_txn_begin(env->mdb, NULL, 0, &txn); /* may wait for another process */
+    lmdb_writer_lock(env); /* may wait for another process */
+    int rc = mdb_txn_begin(env->mdb, NULL, 0, &txn);
     if (rc == MDB_PANIC) committer_fatal(env, rc);
     batch_drain(env, lmdb_space_refresh(env), &batch);
     if (rc)
         batch_fail(&batch, lmdb_status(rc, NULL), mdb_strerror(rc));
     else
         batch_write(env, &batch, txn);
+    lmdb_writer_unlock(env);
     metric_add(env->commits, 1);
     metric_add(env->refused, batch.refused);
     metric_observe_size(env->commit_jobs, batch.jobs.count);

@@ -29,6 +29,8 @@ static enum status make_directories(const char *directory, struct error *error) 
     }
 }
 
+#define WRITER_BYTE 0 /* of the lock file; no process has the number 0 */
+
 /* One byte of a lock file stands for each process. A lock of an open file description excludes a second open in the
  * same process too, and a killed process leaves none behind. (LMDB's own locks would be lost when a second descriptor
  * is closed: the reason why one process must not open an environment twice.) */
@@ -42,6 +44,20 @@ static enum status claim_process(struct lmdb_env *env, struct error *error) {
     if (errno == EAGAIN || errno == EACCES)
         return error_set(error, STATUS_CONFLICT, "%s is open in this process already", env->directory);
     return error_set_errno(error, STATUS_IO, errno, "%s cannot be locked", path);
+}
+
+static void set_writer_lock(const struct lmdb_env *env, short type) {
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = WRITER_BYTE, .l_len = 1};
+    while (fcntl(env->process_fd, F_OFD_SETLKW, &lock) && errno == EINTR)
+        continue; /* any other failure: LMDB's own lock still keeps writers apart */
+}
+
+void lmdb_writer_lock(const struct lmdb_env *env) {
+    set_writer_lock(env, F_WRLCK);
+}
+
+void lmdb_writer_unlock(const struct lmdb_env *env) {
+    set_writer_lock(env, F_UNLCK);
 }
 
 static enum status open_mdb(struct lmdb_env *env, struct error *error) {
@@ -91,7 +107,11 @@ static enum status open_data(struct lmdb_env *env, struct error *error) {
     if (is_new) status = make_directories(env->directory, error);
     if (status == STATUS_OK) status = claim_process(env, error);
     if (status == STATUS_OK) status = open_mdb(env, error);
-    if (status == STATUS_OK) status = lmdb_identity_establish(env->mdb, is_new, &env->meta, error);
+    if (status == STATUS_OK) {
+        lmdb_writer_lock(env);
+        status = lmdb_identity_establish(env->mdb, is_new, &env->meta, error);
+        lmdb_writer_unlock(env);
+    }
     if (status == STATUS_OK && is_new) status = sync_names(env->directory, error);
     return status;
 }

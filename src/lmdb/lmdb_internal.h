@@ -70,6 +70,12 @@ struct lmdb_env {
 /* lmdb_identity.c */
 enum lmdb_judgement { LMDB_ABSENT, LMDB_EMPTY, LMDB_OURS };
 enum status lmdb_identity_judge(const char *directory, enum lmdb_judgement *judgement_out, struct error *error);
+/* The turn to write, among processes: taken before each write transaction, so that LMDB's own mutex is never waited for.
+ * A process killed at the moment it is woken for that mutex takes the wake-up with it, and the next in line sleeps until
+ * others contend again; the kernel's file locks know no such loss. (lmdb_env.c) */
+void lmdb_writer_lock(const struct lmdb_env *env);
+void lmdb_writer_unlock(const struct lmdb_env *env);
+
 enum status lmdb_identity_establish(MDB_env *mdb, bool is_new, MDB_dbi *meta_out, struct error *error);
 
 /* lmdb_committer.c */
