@@ -1,6 +1,6 @@
 # Orderly: the commands a person types. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run dev build test test-quick test-sanitize test-faults bench fuzz format lint install clean
+.PHONY: help run run-cluster dev build test test-quick test-sanitize test-faults bench bench-cluster fuzz format lint install clean
 
 BUILD := build/release
 PREFIX ?= /usr/local
@@ -13,16 +13,23 @@ run: ## install what is missing, build, serve on http://localhost:8000 (Ctrl-C e
 	@scripts/build release orderly
 	@exec $(BUILD)/orderly serve
 
+run-cluster: ## the same on real Kafka, Cassandra and Redis, started here without containers
+	@scripts/install_packages run cluster
+	@scripts/build release orderly cassandra
+	@deploy/local/cluster up
+	@deploy/local/cluster exec -- $(BUILD)/orderly setup
+	@exec deploy/local/cluster exec -- $(BUILD)/orderly serve
+
 dev: ## like run, but rebuild and restart when a source changes
 	@scripts/install_packages run
 	@scripts/dev
 
 build: ## the full program at build/release/orderly
 	@scripts/install_packages run
-	@scripts/build release orderly
+	@scripts/build release orderly cassandra
 
 test: ## install what is missing, build, run all tests
-	@scripts/install_packages run test
+	@scripts/install_packages run test cluster
 	@scripts/build release all
 	@scripts/python_env
 	@ctest --preset release
@@ -30,16 +37,16 @@ test: ## install what is missing, build, run all tests
 test-quick: ## the inner loop: unit and embedded tests, under a minute
 	@scripts/install_packages run test
 	@scripts/build release all
-	@ctest --preset release -L 'unit|contract|fuzz' -j 2
+	@ctest --preset release -L 'unit|contract|fuzz' -LE cluster -j 2
 
 test-sanitize: ## all tests but the slowest under asan+ubsan, and those with threads under tsan
-	@scripts/install_packages run test
+	@scripts/install_packages run test cluster
 	@scripts/python_env
 	@scripts/build asan all && ctest --preset asan
 	@scripts/build tsan all && ctest --preset tsan
 
 test-faults: ## the long fault, kill and model runs (about an hour)
-	@scripts/install_packages run test
+	@scripts/install_packages run test cluster
 	@scripts/build release all
 	@scripts/python_env
 	@MODEL_SEQUENCES=10000 KILL_ROUNDS=200 ctest --preset release -L 'model|faults' -j 1 --timeout 7200
@@ -48,6 +55,11 @@ bench: ## ratios against nginx on this machine, as a table and JSON
 	@scripts/install_packages run bench
 	@scripts/build release orderly
 	@bench/run
+
+bench-cluster: ## ratios on real Kafka, Cassandra and Redis, against their own load tools
+	@scripts/install_packages run bench cluster
+	@scripts/build release orderly cassandra
+	@bench/cluster
 
 fuzz: ## each fuzzer for FUZZ_SECONDS (60) with clang
 	@scripts/install_packages run test fuzz

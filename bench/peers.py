@@ -133,6 +133,10 @@ class Orderly:
         with urllib.request.urlopen(request) as answer:
             return json.loads(answer.read())
 
+    def metric(self, name):
+        text = urllib.request.urlopen(self.url('/metrics')).read().decode()
+        return sum(float(line.rsplit(' ', 1)[1]) for line in text.splitlines() if re.match(name + r'[ {]', line))
+
     def lag(self):
         text = urllib.request.urlopen(self.url('/metrics')).read().decode()
         lags = [float(line.rsplit(' ', 1)[1]) for line in text.splitlines() if line.startswith('orderly_pipeline_lag{')]

@@ -48,8 +48,13 @@ struct api *api_new(const struct api_options *options) {
         free(api);
         return NULL;
     }
+    if (!health_watch_start(&api->health, api)) {
+        health_watch_stop(&api->health);
+        pending_free(api->pending);
+        free(api);
+        return NULL;
+    }
     pthread_mutex_init(&api->waiting_mutex, NULL);
-    pthread_mutex_init(&api->health.mutex, NULL);
     sem_init(&api->idle, 0, 0);
     atomic_init(&api->operations, 1);
     api->started_ns = clock_monotonic_ns(options->clock);
@@ -61,12 +66,12 @@ struct api *api_new(const struct api_options *options) {
 
 void api_free(struct api *api) {
     if (!api) return;
+    health_watch_stop(&api->health);
     create_abandon_waiting(api);
     api_end(api);
     while (sem_wait(&api->idle) != 0) {
     }
     sem_destroy(&api->idle);
-    pthread_mutex_destroy(&api->health.mutex);
     pthread_mutex_destroy(&api->waiting_mutex);
     pending_free(api->pending);
     free(api);

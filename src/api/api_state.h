@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/health_watch.h"
 #include "api/pending.h"
 #include "api/problem.h"
 
@@ -15,8 +16,6 @@
 #define API_NEAR_TTL_MS 1000     /* how long an entry of the own cache is used at most */
 #define API_FILL_AGE_MAX_MS 100  /* an older read fills no cache */
 #define API_RECHECK_MS 100       /* between two looks at forgotten pending orders, at least */
-#define API_HEALTH_CHECK_MS 300  /* how long one part may take to say that it is well */
-#define API_HEALTH_FRESH_MS 1000 /* a result is used again for this long */
 #define API_WARN_MS 1000         /* between two lines of the same kind in the log, at least */
 
 enum api_cache { API_CACHE_OWN, API_CACHE_PENDING, API_CACHE_SHARED, API_CACHE_COUNT };
@@ -25,14 +24,6 @@ enum api_cache_result { API_CACHE_HIT, API_CACHE_MISS, API_CACHE_UNAVAILABLE, AP
 struct api_metrics {
     struct metric_histogram *append;
     struct metric_counter *cache[API_CACHE_COUNT][API_CACHE_RESULT_COUNT];
-};
-
-/* The last answers of the parts behind us, so that many probes cost one check. Its mutex is held during a check. */
-struct api_health {
-    pthread_mutex_t mutex;
-    int64_t checked_at_ns; /* 0: never */
-    enum status log, store, cache;
-    struct error log_error, store_error, cache_error;
 };
 
 /* See pending_recheck.c. */
@@ -52,7 +43,7 @@ struct api {
     struct feed_listener listener;
     int64_t started_ns;
     struct api_metrics metrics;
-    struct api_health health;
+    struct health_watch health;
     struct api_recheck recheck;
     _Atomic int64_t warned_ns;
     _Atomic uint32_t near_events[API_NEAR_SLOTS];

@@ -1,5 +1,7 @@
-/* GET /health/live and /health/ready: whether the process runs, and whether it can take and show orders, part by part.
- */
+/* The pages of GET /health/live and /health/ready: whether the process runs, and whether it can take and show orders,
+ * part by part. */
+#include "api/health_page.h"
+
 #include "api/api_state.h"
 
 #include <stdio.h>
@@ -37,20 +39,6 @@ void api_get_live(struct http_request *request, void *data) {
     respond_json(request, 200, &body);
 }
 
-/* Under the mutex: asks the parts, unless that was done a moment ago. */
-static void refresh(struct api *api, struct api_health *health) {
-    const struct api_options *options = &api->options;
-    int64_t now_ns = clock_monotonic_ns(options->clock);
-    if (health->checked_at_ns && now_ns - health->checked_at_ns < API_HEALTH_FRESH_MS * INT64_C(1000000)) return;
-    health->log_error.text[0] = health->store_error.text[0] = health->cache_error.text[0] = 0;
-    health->log = event_log_check(options->log, API_HEALTH_CHECK_MS, &health->log_error);
-    health->store = order_store_check(options->store, API_HEALTH_CHECK_MS, &health->store_error);
-    health->cache = STATUS_OK;
-    if (options->shared_cache)
-        health->cache = order_cache_check(options->shared_cache, API_HEALTH_CHECK_MS, &health->cache_error);
-    health->checked_at_ns = clock_monotonic_ns(options->clock);
-}
-
 static void put_part(struct report *report, const char *name, enum part_status status, const char *reason,
                      const char *remedy) {
     struct json_writer *writer = report->writer;
@@ -71,19 +59,24 @@ static const char *reason_of(enum status status, const struct error *error) {
 }
 
 /* A log without room is well otherwise: what was promised is still processed. */
-static void put_services(struct report *report, const struct api *api, const struct api_health *health) {
-    bool is_full = health->log == STATUS_FULL;
-    put_part(report, "log", health->log == STATUS_OK || is_full ? PART_OK : PART_FAILED,
-             reason_of(health->log, &health->log_error),
+static void put_services(struct report *report, const struct health_result *result) {
+    enum status log = result->status[HEALTH_LOG], store = result->status[HEALTH_STORE];
+    enum status cache = result->status[HEALTH_CACHE];
+    bool is_full = log == STATUS_FULL;
+    put_part(report, "log", log == STATUS_OK || is_full ? PART_OK : PART_FAILED,
+             reason_of(log, &result->error[HEALTH_LOG]),
              "See that the event log's service runs and can be reached; `orderly check` says more.");
-    put_part(report, "room", is_full ? PART_FAILED : PART_OK, reason_of(health->log, &health->log_error),
+    put_part(report, "room", is_full ? PART_FAILED : PART_OK, reason_of(log, &result->error[HEALTH_LOG]),
              "Free space on the disk of the data directory, or raise ORDERLY_DATA_LIMIT.");
-    put_part(report, "store", health->store == STATUS_OK ? PART_OK : PART_FAILED,
-             reason_of(health->store, &health->store_error),
+    put_part(report, "store", store == STATUS_OK ? PART_OK : PART_FAILED,
+             reason_of(store, &result->error[HEALTH_STORE]),
              "See that the order store's service runs and can be reached; `orderly check` says more.");
-    put_part(report, "cache", health->cache == STATUS_OK ? PART_OK : PART_DEGRADED,
-             reason_of(health->cache, &health->cache_error),
+    put_part(report, "cache", cache == STATUS_OK ? PART_OK : PART_DEGRADED,
+             reason_of(cache, &result->error[HEALTH_CACHE]),
              "Orders are read from the store meanwhile. See that Redis runs at REDIS_HOST and REDIS_PORT.");
+}
+
+static void put_feed(struct report *report, const struct api *api) {
     put_part(report, "feed", feed_is_live(api->options.feed) ? PART_OK : PART_FAILED,
              "the feed of order events is not up to date",
              "It starts with the process and follows the event log: wait a second, else see the part `log`.");
@@ -117,22 +110,41 @@ static void put_pipeline(struct report *report, struct api *api) {
         "a newer program for a newer schema.");
 }
 
-void api_get_ready(struct http_request *request, void *data) {
-    struct api *api = data;
+static void put_advice(struct json_writer *writer, const struct health_result *result) {
+    static const char *const names[] = {[HEALTH_LOG] = "log", [HEALTH_STORE] = "store", [HEALTH_CACHE] = "cache"};
+    json_key(writer, "advice");
+    json_begin_array(writer);
+    for (int part = 0; part < HEALTH_PART_COUNT; part++) {
+        for (size_t i = 0; i < result->advice[part].count; i++) {
+            const char *text = result->advice[part].lines[i].text;
+            if (!json_utf8_is_valid(bytes_of(text))) continue;
+            json_begin_object(writer);
+            json_key(writer, "part"), json_text(writer, names[part]);
+            json_key(writer, "text"), json_text(writer, text);
+            json_end_object(writer);
+        }
+    }
+    json_end_array(writer);
+}
+
+void health_page_respond(struct http_request *request, struct api *api, const struct health_result *result) {
     struct buffer body;
     struct json_writer writer;
-    buffer_init(&body, 16384);
+    buffer_init(&body, 65536);
     json_writer_init(&writer, &body);
     struct report report = {.writer = &writer, .worst = PART_OK};
     json_begin_object(&writer);
     json_key(&writer, "parts");
     json_begin_array(&writer);
-    pthread_mutex_lock(&api->health.mutex);
-    refresh(api, &api->health);
-    put_services(&report, api, &api->health);
-    pthread_mutex_unlock(&api->health.mutex);
+    if (result)
+        put_services(&report, result);
+    else
+        put_part(&report, "log", PART_FAILED, "the services behind this process did not say in time how they are",
+                 "Ask again; `orderly check` asks each of them for itself.");
+    put_feed(&report, api);
     put_pipeline(&report, api);
     json_end_array(&writer);
+    if (result) put_advice(&writer, result);
     json_key(&writer, "status"), json_text(&writer, overall_names[report.worst]);
     json_end_object(&writer);
     respond_json(request, report.worst == PART_FAILED ? 503 : 200, &body);

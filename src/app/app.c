@@ -102,13 +102,18 @@ int app_open(struct app *app, int argc, char **argv, const struct app_usage *usa
     log_init(&app->log, app->clock, STDERR_FILENO,
              (enum log_level)name_index(config_text(app->config, SETTING_LOG_LEVEL), level_names, 4, LOG_INFO),
              (enum log_format)name_index(config_text(app->config, SETTING_LOG_FORMAT), format_names, 3, LOG_AUTO));
-    app->metrics = metrics_new();
-    if (!app->metrics) {
+    if (!app_renew_metrics(app)) {
         fputs("orderly: out of memory\n", stderr);
         return EXIT_FAILED;
     }
-    metrics_register_process(app->metrics);
     return EXIT_OK;
+}
+
+bool app_renew_metrics(struct app *app) {
+    metrics_free(app->metrics);
+    app->metrics = metrics_new();
+    if (app->metrics) metrics_register_process(app->metrics);
+    return app->metrics != NULL;
 }
 
 void app_close(struct app *app) {

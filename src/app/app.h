@@ -41,6 +41,9 @@ struct app_usage {
 int app_open(struct app *app, int argc, char **argv, const struct app_usage *usage, bool *done_out);
 void app_close(struct app *app);
 
+/* Drops all metrics, whose owners are closed, and begins anew. False: no memory. */
+bool app_renew_metrics(struct app *app);
+
 /* A whole number from a flag's value; false (and a message) if it is none within the range. */
 bool app_flag_integer(const char *flag, const char *value, int64_t minimum, int64_t maximum, int64_t *value_out);
 

@@ -19,7 +19,7 @@ static int run(struct app *app, const char *path, const char *import_id, const c
         return EXIT_USAGE;
     }
     enum status status = line_file_open(&lines, path, restore ? BACKUP_LINE_MAX : ORDER_TEXT_MAX, &error);
-    if (status == STATUS_OK) status = engine_open(app, ENGINE_SETUP, &engine, &error);
+    if (status == STATUS_OK) status = engine_open(app, ENGINE_SERVE, &engine, &error);
     if (status == STATUS_OK)
         status = restore ? import_restore(app, &engine, &lines, mark_path, &error)
                          : import_orders(app, &engine, &lines, import_id, mark_path, &error);

@@ -1,7 +1,5 @@
-/* `orderly setup`, `check`, `config` and `version`: the small commands of the operator. */
+/* `orderly setup`, `config` and `version`: the small commands of the operator. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "app/engine.h"
 
@@ -39,8 +37,8 @@ int command_setup(int argc, char **argv) {
     const struct app_usage usage = {
         .name = "setup",
         .operands = "",
-        .text = "Creates what the configured engines need: the data directory with its log and tables. Running it\n"
-                "again changes nothing.",
+        .text = "Creates what the configured engines need: the data directory with its log and tables, or the topics,\n"
+                "keyspace and tables of a cluster. Running it again changes nothing.",
     };
     struct app app;
     struct engine engine = {0};
@@ -49,63 +47,16 @@ int command_setup(int argc, char **argv) {
     int code = app_open(&app, argc, argv, &usage, &done);
     if (code == EXIT_OK && !done) {
         if (engine_open(&app, ENGINE_SETUP, &engine, &error) == STATUS_OK) {
-            printf("ready: %s log and %s store, %d partitions, data in %s\n", engine.log->ops->name,
-                   engine.store->ops->name, (int)engine.log->partition_count,
-                   config_text(app.config, SETTING_DATA_DIR));
+            printf("ready: %s log and %s store, %d partitions", engine.log->ops->name, engine.store->ops->name,
+                   (int)engine.log->partition_count);
+            if (!config_is_cluster(app.config)) printf(", data in %s", config_text(app.config, SETTING_DATA_DIR));
+            putchar('\n');
         } else {
             app_complain("setup", &error);
             code = EXIT_FAILED;
         }
     }
     engine_close(&engine);
-    app_close(&app);
-    return code;
-}
-
-#define CHECK_TIMEOUT_MS 5000
-
-/* Prints one line of the check; true if all is well. */
-static bool report(const char *part, const char *engine, enum status status, const struct error *error,
-                   const char *remedy) {
-    if (status == STATUS_OK) {
-        printf("ok      %-12s %s\n", part, engine);
-        return true;
-    }
-    printf("FAILED  %-12s %s: %s\n        remedy: %s\n", part, engine, error->text, remedy);
-    return false;
-}
-
-static bool check_engine(struct app *app) {
-    struct engine engine = {0};
-    struct error error = {""};
-    enum status status = engine_open(app, ENGINE_EXISTING, &engine, &error);
-    if (status != STATUS_OK) {
-        return report("data", config_text(app->config, SETTING_DATA_DIR), status, &error,
-                      status == STATUS_NOT_FOUND     ? "`orderly setup` or `orderly serve` creates it"
-                      : status == STATUS_UNSUPPORTED ? "use the version of orderly that wrote it, or another --data-dir"
-                      : status == STATUS_CORRUPT     ? "restore a backup (see README, Back up and restore)"
-                                                     : "see the error; `orderly config` shows the settings in use");
-    }
-    bool good = report("event log", engine.log->ops->name, event_log_check(engine.log, CHECK_TIMEOUT_MS, &error),
-                       &error, "make room on the disk of the data directory, or raise ORDERLY_DATA_LIMIT");
-    good &= report("order store", engine.store->ops->name, order_store_check(engine.store, CHECK_TIMEOUT_MS, &error),
-                   &error, "restore a backup (see README, Back up and restore)");
-    good &= report("order cache", engine.own_cache->ops->name,
-                   order_cache_check(engine.own_cache, CHECK_TIMEOUT_MS, &error), &error, "raise ORDERLY_CACHE_SIZE");
-    engine_close(&engine);
-    return good;
-}
-
-int command_check(int argc, char **argv) {
-    const struct app_usage usage = {
-        .name = "check",
-        .operands = "",
-        .text = "Says of each configured service whether it answers and what to do if not. Exit code 0: all do.",
-    };
-    struct app app;
-    bool done;
-    int code = app_open(&app, argc, argv, &usage, &done);
-    if (code == EXIT_OK && !done) code = check_engine(&app) ? EXIT_OK : EXIT_FAILED;
     app_close(&app);
     return code;
 }

@@ -32,8 +32,8 @@ struct import {
     struct waiting waiting;
 };
 
-/* UUIDv8: 60 bits of SHA-256(purpose, import id), then the line's number. The ids of one import follow each other, so that
- * an ordered store appends them instead of scattering them over all of its pages. */
+/* UUIDv8: 60 bits of SHA-256(purpose, import id), then the line's number. The ids of one import follow each other, so
+ * that an ordered store appends them instead of scattering them over all of its pages. */
 static struct uuid derive_uuid(const char *purpose, const char *import_id, uint64_t number) {
     uint8_t hash[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_state state;

@@ -8,10 +8,13 @@
 
 #include "api/api.h"
 #include "app/engine.h"
+#include "app/leftovers.h"
 #include "feed/feed.h"
 #include "pipeline/pipeline.h"
 
 #define SERVICE_PORTS_MAX 16
+#define WAIT_MIN_MS 500 /* between two tries to start while a service of the cluster is away */
+#define WAIT_MAX_MS 5000
 
 struct service {
     struct app *app;
@@ -122,7 +125,7 @@ static enum status start_http(struct service *service, struct error *error) {
 }
 
 static enum status start(struct service *service, struct error *error) {
-    enum status status = engine_open(service->app, ENGINE_SETUP, &service->engine, error);
+    enum status status = engine_open(service->app, ENGINE_SERVE, &service->engine, error);
     if (status == STATUS_OK && service->parts & SERVICE_API) {
         const struct feed_options options = {.log = service->engine.log,
                                              .clock = service->app->clock,
@@ -172,12 +175,16 @@ static bool replay_is_stuck(const struct service *service) {
     return false;
 }
 
+static const char *signal_text(int number) {
+    return number == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
 /* Waits for a signal or, in a replay, for its end. */
 static const char *wait_for_end(struct service *service, const sigset_t *signals) {
     for (;;) {
         const struct timespec tick = {0, 100 * 1000000};
         int number = sigtimedwait(signals, NULL, service->replay ? &tick : &(struct timespec){3600, 0});
-        if (number > 0) return number == SIGTERM ? "SIGTERM" : "SIGINT";
+        if (number > 0) return signal_text(number);
         if (service->replay && pipeline_replay_is_done(service->pipeline)) return "end of the replay";
         if (service->replay && replay_is_stuck(service)) {
             service->exit_code = EXIT_FAILED;
@@ -186,12 +193,33 @@ static const char *wait_for_end(struct service *service, const sigset_t *signals
     }
 }
 
+/* Starts; while a service of the cluster is away, waits for it and tries again. CLOSED: a signal came meanwhile. */
+static enum status start_patiently(struct service *service, const sigset_t *signals, struct error *error) {
+    const struct log *log = &service->app->log;
+    for (int wait_ms = WAIT_MIN_MS;; wait_ms = wait_ms * 2 < WAIT_MAX_MS ? wait_ms * 2 : WAIT_MAX_MS) {
+        enum status status = start(service, error);
+        if (status != STATUS_UNAVAILABLE || !config_is_cluster(service->app->config)) return status;
+        stop(service, 0);
+        *service = (struct service){.app = service->app, .parts = service->parts, .replay = service->replay};
+        log_event(log, LOG_WARN, "waiting for a service that does not answer yet", LOG_S("error", error->text),
+                  LOG_N("again_ms", wait_ms));
+        int number = sigtimedwait(signals, NULL, &(struct timespec){wait_ms / 1000, wait_ms % 1000 * 1000000L});
+        if (number > 0) return error_set(error, STATUS_CLOSED, "%s while waiting", signal_text(number));
+        if (!app_renew_metrics(service->app)) return error_set(error, STATUS_NO_MEMORY, "out of memory");
+    }
+}
+
 int service_run(struct app *app, unsigned parts, bool replay) {
     sigset_t signals = block_signals();
     struct service service = {.app = app, .parts = parts, .replay = replay};
     struct error error = {""};
     int64_t started_ns = clock_monotonic_ns(app->clock);
-    enum status status = start(&service, &error);
+    leftovers_warn(app);
+    enum status status = start_patiently(&service, &signals, &error);
+    if (status == STATUS_CLOSED) {
+        log_event(&app->log, LOG_INFO, "stopped before it had started", LOG_S("why", error.text));
+        return EXIT_OK;
+    }
     if (status != STATUS_OK) {
         log_event(&app->log, LOG_ERROR, "cannot start", LOG_S("error", error.text),
                   LOG_S("status", status_name(status)));

@@ -66,6 +66,12 @@ static enum status evaluate(struct config *config, const struct assignment *assi
     return STATUS_OK;
 }
 
+static void keep_properties(struct config *config, const struct properties *properties) {
+    config->properties = *properties;
+    for (size_t i = 0; i < properties->count; i++)
+        config->kafka_properties[i] = properties->items[i].shown;
+}
+
 /* What must hold between settings that are each right. */
 static void check_together(const struct config *config, struct problems *problems) {
     bool has_kafka = config_list(config, SETTING_KAFKA_BOOTSTRAP_SERVERS, NULL) > 0;
@@ -80,6 +86,9 @@ static void check_together(const struct config *config, struct problems *problem
                     "other way round, would be silently wrong; set both or neither",
                     config->settings[set].name, where, config->settings[unset].name);
     }
+    if (!has_kafka && config->properties.count > 0)
+        problem_add(problems, "%s is set and KAFKA_BOOTSTRAP_SERVERS is not: nothing would use it",
+                    config->properties.items[0].shown.setting);
     if (!has_kafka && !has_cassandra && config_text(config, SETTING_DATA_DIR)[0] == '\0')
         problem_add(problems, "ORDERLY_DATA_DIR must be set: neither XDG_DATA_HOME nor HOME says where data belongs");
     int64_t limit_bytes = config_integer(config, SETTING_DATA_LIMIT);
@@ -90,26 +99,26 @@ static void check_together(const struct config *config, struct problems *problem
 
 /* Collects what each source says, from the weakest to the strongest. */
 static enum status collect(struct config *config, int argc, char *const *argv, char *const *environment,
-                           const char *dotenv_path, struct assignment *assignments, char **rest,
+                           const char *dotenv_path, struct collected *collected, char **rest,
                            struct problems *problems) {
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        assignments[i] = (struct assignment){config->settings[i].default_value, {SOURCE_DEFAULT}};
+        collected->settings[i] = (struct assignment){config->settings[i].default_value, {SOURCE_DEFAULT}};
     const char *data_dir;
     enum status status = default_data_dir(environment, &config->arena, &data_dir);
     if (status != STATUS_OK) return status;
-    assignments[SETTING_DATA_DIR].raw = data_dir[0] ? data_dir : NULL;
-    status = sources_read_dotenv(config->settings, dotenv_path ? dotenv_path : ".env", &config->arena, assignments,
-                                 problems);
+    collected->settings[SETTING_DATA_DIR].raw = data_dir[0] ? data_dir : NULL;
+    struct arena *arena = &config->arena;
+    status = sources_read_dotenv(config->settings, dotenv_path ? dotenv_path : ".env", arena, collected, problems);
     if (status != STATUS_OK) return status;
-    sources_read_environment(config->settings, environment, assignments, problems);
-    sources_read_flags(config->settings, argc, argv, assignments, rest, problems);
-    return STATUS_OK;
+    sources_read_environment(config->settings, environment, arena, collected, problems);
+    sources_read_flags(config->settings, argc, argv, arena, collected, rest, problems);
+    return collected->properties.lacks_memory ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
 enum status config_load_table(const struct setting *settings, int argc, char *const *argv, char *const *environment,
                               const char *dotenv_path, struct config **config_out, char ***rest_out,
                               struct error *error) {
-    struct assignment assignments[SETTING_COUNT];
+    struct collected collected = {.properties.count = 0};
     struct problems problems = {.size = 0};
     enum status status = STATUS_NO_MEMORY;
     char **rest = calloc((size_t)argc + 1, sizeof *rest);
@@ -117,10 +126,11 @@ enum status config_load_table(const struct setting *settings, int argc, char *co
     if (!rest || !config) goto cleanup;
     config->settings = settings;
     arena_init(&config->arena, ARENA_BLOCK_SIZE, ARENA_LIMIT_SIZE);
-    status = collect(config, argc, argv, environment, dotenv_path, assignments, rest, &problems);
+    status = collect(config, argc, argv, environment, dotenv_path, &collected, rest, &problems);
     if (status != STATUS_OK) goto cleanup;
-    status = evaluate(config, assignments, &problems);
+    status = evaluate(config, collected.settings, &problems);
     if (status != STATUS_OK) goto cleanup;
+    keep_properties(config, &collected.properties);
     /* A bad value counts as not set, and complaints about that would only distract from it. */
     if (problems.size == 0) check_together(config, &problems);
     status = problems_status(&problems, error);
@@ -162,6 +172,11 @@ size_t config_list(const struct config *config, enum setting_id id, const char *
 
 enum setting_source config_source(const struct config *config, enum setting_id id) {
     return config->origins[id].source;
+}
+
+size_t config_kafka_properties(const struct config *config, const struct config_property **properties_out) {
+    *properties_out = config->kafka_properties;
+    return config->properties.count;
 }
 
 bool config_is_cluster(const struct config *config) {

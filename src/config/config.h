@@ -18,37 +18,49 @@ enum setting_type {
 
 /* One row for each setting; config/settings.c holds the table, in this order. */
 enum setting_id {
-    SETTING_KAFKA_BOOTSTRAP_SERVERS,   /* KAFKA_BOOTSTRAP_SERVERS */
-    SETTING_CASSANDRA_CONTACT_POINTS,  /* CASSANDRA_CONTACT_POINTS */
-    SETTING_REDIS_HOST,                /* REDIS_HOST */
-    SETTING_REDIS_PORT,                /* REDIS_PORT */
-    SETTING_HOST,                      /* ORDERLY_HOST=localhost */
-    SETTING_PORTS_HTTP,                /* ORDERLY_PORTS=8000,5000,3000 */
-    SETTING_DATA_DIR,                  /* ORDERLY_DATA_DIR */
-    SETTING_DATA_LIMIT,                /* ORDERLY_DATA_LIMIT=0 */
-    SETTING_DATA_RESERVE,              /* ORDERLY_DATA_RESERVE=128MiB */
-    SETTING_NAMESPACE,                 /* ORDERLY_NAMESPACE: [a-z0-9_]{0,32} */
-    SETTING_LAB_REDIS,                 /* ORDERLY_LAB_REDIS */
-    SETTING_PARTITIONS,                /* ORDERLY_PARTITIONS=12, 1-128 */
-    SETTING_CURRENCY,                  /* ORDERLY_CURRENCY=EUR: three capital letters */
-    SETTING_ALLOWED_ORIGINS,           /* ORDERLY_ALLOWED_ORIGINS=http://localhost:3000 */
-    SETTING_HTTP_THREADS,              /* ORDERLY_HTTP_THREADS=0 */
-    SETTING_CONNECTIONS_MAX,           /* ORDERLY_CONNECTIONS_MAX=4096 */
-    SETTING_BODY_MAX,                  /* ORDERLY_BODY_MAX=256KiB, up to 1 MiB */
-    SETTING_RECEIVE_TIMEOUT,           /* ORDERLY_RECEIVE_TIMEOUT=10s */
-    SETTING_IDLE_TIMEOUT,              /* ORDERLY_IDLE_TIMEOUT=60s */
-    SETTING_ANSWER_TIMEOUT,            /* ORDERLY_ANSWER_TIMEOUT=10s: log and store in one request */
-    SETTING_VERDICT_TIMEOUT,           /* ORDERLY_VERDICT_TIMEOUT=2s: then 202 */
-    SETTING_PENDING_MAX,               /* ORDERLY_PENDING_MAX=32768: acknowledged, not yet seen orders */
-    SETTING_CACHE_SIZE,                /* ORDERLY_CACHE_SIZE=16MiB */
-    SETTING_CACHE_TTL,                 /* ORDERLY_CACHE_TTL=60s */
-    SETTING_BATCH_MAX,                 /* ORDERLY_BATCH_MAX=512 */
-    SETTING_COMMANDS_RETENTION,        /* ORDERLY_COMMANDS_RETENTION=7d */
-    SETTING_EVENTS_RETENTION,          /* ORDERLY_EVENTS_RETENTION=7d */
-    SETTING_DRAIN_TIMEOUT,             /* ORDERLY_DRAIN_TIMEOUT=15s */
-    SETTING_LOG_LEVEL,                 /* ORDERLY_LOG_LEVEL=debug|info|warn|error */
-    SETTING_LOG_FORMAT,                /* ORDERLY_LOG_FORMAT=auto|text|json */
-    SETTING_LOG_REQUESTS,              /* ORDERLY_LOG_REQUESTS=false */
+    SETTING_KAFKA_BOOTSTRAP_SERVERS,  /* KAFKA_BOOTSTRAP_SERVERS */
+    SETTING_CASSANDRA_CONTACT_POINTS, /* CASSANDRA_CONTACT_POINTS */
+    SETTING_REDIS_HOST,               /* REDIS_HOST */
+    SETTING_REDIS_PORT,               /* REDIS_PORT */
+    SETTING_HOST,                     /* ORDERLY_HOST=localhost */
+    SETTING_PORTS_HTTP,               /* ORDERLY_PORTS=8000,5000,3000 */
+    SETTING_DATA_DIR,                 /* ORDERLY_DATA_DIR */
+    SETTING_DATA_LIMIT,               /* ORDERLY_DATA_LIMIT=0 */
+    SETTING_DATA_RESERVE,             /* ORDERLY_DATA_RESERVE=128MiB */
+    SETTING_NAMESPACE,                /* ORDERLY_NAMESPACE: [a-z0-9_]{0,32} */
+    SETTING_REPLICATION,              /* ORDERLY_REPLICATION=0: copies of topics and tables, for setup */
+    SETTING_MIN_INSYNC,               /* ORDERLY_MIN_INSYNC=0: of them in sync for a write to Kafka */
+    SETTING_CASSANDRA_LOCAL_DC,       /* ORDERLY_CASSANDRA_LOCAL_DC */
+    SETTING_CASSANDRA_USER,           /* ORDERLY_CASSANDRA_USER, _PASSWORD */
+    SETTING_CASSANDRA_PASSWORD,
+    SETTING_CASSANDRA_TLS_CA_FILE, /* ORDERLY_CASSANDRA_TLS_CA_FILE, _CERT_FILE, _KEY_FILE */
+    SETTING_CASSANDRA_TLS_CERT_FILE,
+    SETTING_CASSANDRA_TLS_KEY_FILE,
+    SETTING_REDIS_USER, /* ORDERLY_REDIS_USER, _PASSWORD */
+    SETTING_REDIS_PASSWORD,
+    SETTING_REDIS_TLS, /* ORDERLY_REDIS_TLS=false, _TLS_CA_FILE */
+    SETTING_REDIS_TLS_CA_FILE,
+    SETTING_LAB_REDIS,          /* ORDERLY_LAB_REDIS */
+    SETTING_PARTITIONS,         /* ORDERLY_PARTITIONS=12, 1-128 */
+    SETTING_CURRENCY,           /* ORDERLY_CURRENCY=EUR: three capital letters */
+    SETTING_ALLOWED_ORIGINS,    /* ORDERLY_ALLOWED_ORIGINS=http://localhost:3000 */
+    SETTING_HTTP_THREADS,       /* ORDERLY_HTTP_THREADS=0 */
+    SETTING_CONNECTIONS_MAX,    /* ORDERLY_CONNECTIONS_MAX=4096 */
+    SETTING_BODY_MAX,           /* ORDERLY_BODY_MAX=256KiB, up to 1 MiB */
+    SETTING_RECEIVE_TIMEOUT,    /* ORDERLY_RECEIVE_TIMEOUT=10s */
+    SETTING_IDLE_TIMEOUT,       /* ORDERLY_IDLE_TIMEOUT=60s */
+    SETTING_ANSWER_TIMEOUT,     /* ORDERLY_ANSWER_TIMEOUT=10s: log and store in one request */
+    SETTING_VERDICT_TIMEOUT,    /* ORDERLY_VERDICT_TIMEOUT=2s: then 202 */
+    SETTING_PENDING_MAX,        /* ORDERLY_PENDING_MAX=32768: acknowledged, not yet seen orders */
+    SETTING_CACHE_SIZE,         /* ORDERLY_CACHE_SIZE=16MiB */
+    SETTING_CACHE_TTL,          /* ORDERLY_CACHE_TTL=60s */
+    SETTING_BATCH_MAX,          /* ORDERLY_BATCH_MAX=512 */
+    SETTING_COMMANDS_RETENTION, /* ORDERLY_COMMANDS_RETENTION=7d */
+    SETTING_EVENTS_RETENTION,   /* ORDERLY_EVENTS_RETENTION=7d */
+    SETTING_DRAIN_TIMEOUT,      /* ORDERLY_DRAIN_TIMEOUT=15s */
+    SETTING_LOG_LEVEL,          /* ORDERLY_LOG_LEVEL=debug|info|warn|error */
+    SETTING_LOG_FORMAT,         /* ORDERLY_LOG_FORMAT=auto|text|json */
+    SETTING_LOG_REQUESTS,       /* ORDERLY_LOG_REQUESTS=false */
     SETTING_COUNT
 };
 
@@ -57,7 +69,7 @@ struct setting {
     const char *name;
     enum setting_type type;
     int64_t minimum, maximum;
-    const char *choices;       /* CHOICE: separated by |. TEXT, LIST: a POSIX extended regular expression for each, or NULL */
+    const char *choices; /* CHOICE: separated by |. TEXT, LIST: a POSIX extended regular expression for each, or NULL */
     const char *default_value; /* as one would type it; "" for none */
     const char *help;          /* one line */
     bool secret;
@@ -79,10 +91,21 @@ enum status config_load(int argc, char *const *argv, char *const *environment, c
                         struct config **config_out, char ***rest_out, struct error *error);
 void config_free(struct config *config);
 
-int64_t config_integer(const struct config *config, enum setting_id id); /* INTEGER, BOOLEAN, DURATION (ms), SIZE */
+int64_t config_integer(const struct config *config, enum setting_id id);  /* INTEGER, BOOLEAN, DURATION (ms), SIZE */
 const char *config_text(const struct config *config, enum setting_id id); /* any type, normalised; "" if not set */
-size_t config_list(const struct config *config, enum setting_id id, const char *const **items_out); /* LIST, PORTS; NULL-terminated */
+size_t config_list(const struct config *config, enum setting_id id,
+                   const char *const **items_out); /* LIST, PORTS; NULL-terminated */
 enum setting_source config_source(const struct config *config, enum setting_id id);
+
+/* A property of librdkafka, from a setting of the family ORDERLY_KAFKA_*: ORDERLY_KAFKA_SASL_USERNAME is sasl.username.
+ * Which there are, and which values they take, is the Kafka adapter's business. */
+struct config_property {
+    const char *setting; /* ORDERLY_KAFKA_SASL_USERNAME */
+    const char *name;    /* sasl.username */
+    const char *value;
+};
+#define CONFIG_PROPERTIES_MAX 64
+size_t config_kafka_properties(const struct config *config, const struct config_property **properties_out);
 
 /* True if Kafka and Cassandra are configured: the cluster; else the embedded engines. */
 bool config_is_cluster(const struct config *config);

@@ -18,6 +18,24 @@ struct assignment {
     struct origin origin;
 };
 
+/* The properties of librdkafka that the sources name, each once. */
+struct property {
+    struct config_property shown;
+    struct origin origin;
+    bool secret;
+};
+struct properties {
+    struct property items[CONFIG_PROPERTIES_MAX];
+    size_t count;
+    bool lacks_memory; /* one could not be kept */
+};
+
+/* All that the sources say. */
+struct collected {
+    struct assignment settings[SETTING_COUNT];
+    struct properties properties;
+};
+
 /* A setting's value as it is used. */
 struct value {
     const char *text;         /* normalised */
@@ -31,6 +49,8 @@ struct config {
     struct arena arena; /* all texts and lists */
     struct origin origins[SETTING_COUNT];
     struct value values[SETTING_COUNT];
+    struct properties properties;
+    struct config_property kafka_properties[CONFIG_PROPERTIES_MAX]; /* as shown outside */
 };
 
 /* All that is wrong, in one line; what does not fit is counted. */
@@ -54,12 +74,20 @@ void value_rule(const struct setting *setting, char *out, size_t size);
 
 /* Each source overwrites what a lower one assigned and reports unknown names. Texts are borrowed or in the arena. */
 enum status sources_read_dotenv(const struct setting *settings, const char *path, struct arena *arena,
-                                struct assignment *assignments, struct problems *problems);
-void sources_read_environment(const struct setting *settings, char *const *environment, struct assignment *assignments,
-                              struct problems *problems);
+                                struct collected *collected, struct problems *problems);
+void sources_read_environment(const struct setting *settings, char *const *environment, struct arena *arena,
+                              struct collected *collected, struct problems *problems);
 /* rest: room for argc + 1 texts. */
-void sources_read_flags(const struct setting *settings, int argc, char *const *argv, struct assignment *assignments,
-                        char **rest, struct problems *problems);
+void sources_read_flags(const struct setting *settings, int argc, char *const *argv, struct arena *arena,
+                        struct collected *collected, char **rest, struct problems *problems);
+
+/* True if the name, of size bytes, belongs to the family ORDERLY_KAFKA_* (as a flag: --kafka-*). */
+bool property_is_name(const char *name);
+bool property_is_flag(const char *flag, size_t size);
+
+/* Adds a property, or replaces its value from a weaker source. name: a setting's or a flag's; raw is borrowed. */
+void property_assign(struct properties *properties, struct arena *arena, const char *name, size_t name_size,
+                     const char *raw, const struct origin *origin, struct problems *problems);
 
 /* Calls assign for each KEY=value of a .env text, which it overwrites with the values. False at the first line that
  * cannot be read, with its number and what is wrong. */

@@ -11,6 +11,7 @@
 
 #define NAME_SIZE_MAX 253 /* of a host in DNS */
 #define PATH_SIZE_MAX 4000
+#define PASSWORD_SIZE_MAX 1000
 #define LIST_MAX 32
 #define PORTS_MAX 8
 
@@ -36,6 +37,30 @@ static const struct setting settings[SETTING_COUNT] = {
      "room kept for processing what was accepted; new orders are refused when only this is left"},
     {SETTING_NAMESPACE, "ORDERLY_NAMESPACE", SETTING_TEXT, 0, 32, "[a-z0-9_]*", "",
      "put before topics, group, keyspace and Redis keys, so that installations can share a cluster"},
+    {SETTING_REPLICATION, "ORDERLY_REPLICATION", SETTING_INTEGER, 0, 9, NULL, "0",
+     "copies of each topic and table that setup makes; 0: 3, or as many as there are nodes"},
+    {SETTING_MIN_INSYNC, "ORDERLY_MIN_INSYNC", SETTING_INTEGER, 0, 9, NULL, "0",
+     "copies in sync that Kafka needs for a write (min.insync.replicas); 0: 2 of 3, else 1"},
+    {SETTING_CASSANDRA_LOCAL_DC, "ORDERLY_CASSANDRA_LOCAL_DC", SETTING_TEXT, 0, NAME_SIZE_MAX, NULL, "",
+     "Cassandra's data centre to talk to; needed if there are several"},
+    {SETTING_CASSANDRA_USER, "ORDERLY_CASSANDRA_USER", SETTING_TEXT, 0, NAME_SIZE_MAX, NULL, "",
+     "role to log in to Cassandra with"},
+    {SETTING_CASSANDRA_PASSWORD, "ORDERLY_CASSANDRA_PASSWORD", SETTING_TEXT, 0, PASSWORD_SIZE_MAX, NULL, "",
+     "its password", .secret = true},
+    {SETTING_CASSANDRA_TLS_CA_FILE, "ORDERLY_CASSANDRA_TLS_CA_FILE", SETTING_TEXT, 0, PATH_SIZE_MAX, NULL, "",
+     "PEM file of the authority that signed the nodes' certificates; set: TLS"},
+    {SETTING_CASSANDRA_TLS_CERT_FILE, "ORDERLY_CASSANDRA_TLS_CERT_FILE", SETTING_TEXT, 0, PATH_SIZE_MAX, NULL, "",
+     "PEM file of our own certificate, if the nodes ask for one"},
+    {SETTING_CASSANDRA_TLS_KEY_FILE, "ORDERLY_CASSANDRA_TLS_KEY_FILE", SETTING_TEXT, 0, PATH_SIZE_MAX, NULL, "",
+     "PEM file of its key"},
+    {SETTING_REDIS_USER, "ORDERLY_REDIS_USER", SETTING_TEXT, 0, NAME_SIZE_MAX, NULL, "",
+     "ACL user of Redis; none: default"},
+    {SETTING_REDIS_PASSWORD, "ORDERLY_REDIS_PASSWORD", SETTING_TEXT, 0, PASSWORD_SIZE_MAX, NULL, "", "its password",
+     .secret = true},
+    {SETTING_REDIS_TLS, "ORDERLY_REDIS_TLS", SETTING_BOOLEAN, 0, 0, NULL, "false",
+     "TLS to Redis, where orderly was built with a hiredis that has it"},
+    {SETTING_REDIS_TLS_CA_FILE, "ORDERLY_REDIS_TLS_CA_FILE", SETTING_TEXT, 0, PATH_SIZE_MAX, NULL, "",
+     "PEM file of the authority that signed Redis's certificate; none: the system's"},
     {SETTING_LAB_REDIS, "ORDERLY_LAB_REDIS", SETTING_TEXT, 0, NAME_SIZE_MAX + 6, "(" HOST ")?", "",
      "Redis of the hot-key lab, host:port; default: REDIS_HOST, else a private one"},
     {SETTING_PARTITIONS, "ORDERLY_PARTITIONS", SETTING_INTEGER, 1, 128, NULL, "12",

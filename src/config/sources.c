@@ -73,24 +73,26 @@ static void report_unknown(const struct setting *settings, const char *name, con
 
 /* Takes an assignment from the environment or .env; other programs' names are none of our business. */
 static void assign(const struct setting *settings, const char *name, const char *raw, struct origin origin,
-                   struct assignment *assignments, struct problems *problems) {
+                   struct arena *arena, struct collected *collected, struct problems *problems) {
     const struct setting *setting = setting_by_name(settings, name);
     if (setting)
-        assignments[setting->id] = (struct assignment){raw, origin};
+        collected->settings[setting->id] = (struct assignment){raw, origin};
+    else if (property_is_name(name))
+        property_assign(&collected->properties, arena, name, strlen(name), raw, &origin, problems);
     else if (strncmp(name, PREFIX, PREFIX_SIZE) == 0)
         report_unknown(settings, name, &origin, problems);
 }
 
 /* --- The environment --- */
 
-void sources_read_environment(const struct setting *settings, char *const *environment, struct assignment *assignments,
-                              struct problems *problems) {
+void sources_read_environment(const struct setting *settings, char *const *environment, struct arena *arena,
+                              struct collected *collected, struct problems *problems) {
     char name[128];
     for (; environment && *environment; environment++) {
         const char *equals = strchr(*environment, '=');
         if (!equals) continue;
         snprintf(name, sizeof name, "%.*s", (int)(equals - *environment), *environment);
-        assign(settings, name, equals + 1, (struct origin){SOURCE_ENVIRONMENT}, assignments, problems);
+        assign(settings, name, equals + 1, (struct origin){SOURCE_ENVIRONMENT}, arena, collected, problems);
     }
 }
 
@@ -136,25 +138,26 @@ static enum status read_file(const char *path, struct arena *arena, char **text_
 struct dotenv_target {
     const struct setting *settings;
     const char *path;
-    struct assignment *assignments;
+    struct arena *arena;
+    struct collected *collected;
     struct problems *problems;
 };
 
 static void assign_dotenv(void *data, const char *name, const char *value, unsigned line) {
     const struct dotenv_target *target = data;
-    assign(target->settings, name, value, (struct origin){SOURCE_DOTENV, target->path, line}, target->assignments,
-           target->problems);
+    assign(target->settings, name, value, (struct origin){SOURCE_DOTENV, target->path, line}, target->arena,
+           target->collected, target->problems);
 }
 
 enum status sources_read_dotenv(const struct setting *settings, const char *path, struct arena *arena,
-                                struct assignment *assignments, struct problems *problems) {
+                                struct collected *collected, struct problems *problems) {
     char *text;
     size_t size;
     enum status status = read_file(path, arena, &text, &size, problems);
     if (status != STATUS_OK) return status == STATUS_NO_MEMORY ? status : STATUS_OK;
     struct bytes kept = arena_copy(arena, (struct bytes){path, strlen(path) + 1});
     if (!kept.data) return STATUS_NO_MEMORY;
-    struct dotenv_target target = {settings, kept.data, assignments, problems};
+    struct dotenv_target target = {settings, kept.data, arena, collected, problems};
     unsigned line;
     const char *reason;
     if (!dotenv_parse(text, size, assign_dotenv, &target, &line, &reason))
@@ -181,15 +184,15 @@ static const struct setting *setting_by_flag(const struct setting *settings, con
     return NULL;
 }
 
-void sources_read_flags(const struct setting *settings, int argc, char *const *argv, struct assignment *assignments,
-                        char **rest, struct problems *problems) {
+void sources_read_flags(const struct setting *settings, int argc, char *const *argv, struct arena *arena,
+                        struct collected *collected, char **rest, struct problems *problems) {
     size_t rest_count = 0;
     int i = 0;
     for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
         const char *flag = strncmp(argv[i], "--", 2) == 0 ? argv[i] + 2 : "";
         size_t size = strcspn(flag, "=");
         const struct setting *setting = setting_by_flag(settings, flag, size);
-        if (!setting) {
+        if (!setting && !property_is_flag(flag, size)) {
             rest[rest_count++] = argv[i];
             continue;
         }
@@ -198,12 +201,15 @@ void sources_read_flags(const struct setting *settings, int argc, char *const *a
             raw = flag + size + 1;
         else if (i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
             raw = argv[++i];
-        else if (setting->type == SETTING_BOOLEAN)
+        else if (setting && setting->type == SETTING_BOOLEAN)
             raw = "true"; /* --log-requests */
-        if (raw)
-            assignments[setting->id] = (struct assignment){raw, {SOURCE_FLAG}};
-        else
+        const struct origin origin = {SOURCE_FLAG};
+        if (!raw)
             problem_add(problems, "%.80s: the value is missing", argv[i]);
+        else if (setting)
+            collected->settings[setting->id] = (struct assignment){raw, origin};
+        else
+            property_assign(&collected->properties, arena, flag, size, raw, &origin, problems);
     }
     for (; i < argc; i++)
         rest[rest_count++] = argv[i]; /* "--" ends the flags: the command sees it and the rest as they are */

@@ -9,6 +9,7 @@
 #ifndef ORDERLY_EVENT_LOG_EVENT_LOG_H
 #define ORDERLY_EVENT_LOG_EVENT_LOG_H
 
+#include "base/advice.h"
 #include "base/bytes.h"
 #include "base/status.h"
 
@@ -186,6 +187,7 @@ struct event_log_ops {
     const char *name; /* "embedded", "kafka" */
     enum status (*setup)(struct event_log *log, struct error *error);
     enum status (*check)(struct event_log *log, int timeout_ms, struct error *error);
+    void (*advise)(struct event_log *log, int timeout_ms, struct advice *advice); /* NULL: nothing to say */
     void (*append)(struct event_log *log, struct event_log_append *append);
     void (*trim)(struct event_log *log, struct event_log_trim *trim);
     enum status (*range)(struct event_log *log, enum event_log_topic topic, int32_t partition, int timeout_ms,
@@ -206,6 +208,12 @@ static inline enum status event_log_setup(struct event_log *log, struct error *e
 /* OK if the log answers and takes new records within timeout_ms; else a status and, in error, what is wrong. */
 static inline enum status event_log_check(struct event_log *log, int timeout_ms, struct error *error) {
     return log->ops->check(log, timeout_ms, error);
+}
+
+/* Adds a line for each weak setting of the service (replication, durability, eviction…). One that does not answer within
+ * timeout_ms adds none. */
+static inline void event_log_advise(struct event_log *log, int timeout_ms, struct advice *advice) {
+    if (log->ops->advise) log->ops->advise(log, timeout_ms, advice);
 }
 
 /* Appends records, all of one topic; see struct event_log_append. Appends from one thread keep their order within a

@@ -7,6 +7,7 @@
 #ifndef ORDERLY_ORDER_CACHE_ORDER_CACHE_H
 #define ORDERLY_ORDER_CACHE_ORDER_CACHE_H
 
+#include "base/advice.h"
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/uuid.h"
@@ -49,6 +50,7 @@ struct order_cache_stats {
 struct order_cache_ops {
     const char *name; /* "memory", "redis" */
     enum status (*check)(struct order_cache *cache, int timeout_ms, struct error *error);
+    void (*advise)(struct order_cache *cache, int timeout_ms, struct advice *advice); /* NULL: nothing to say */
     void (*get)(struct order_cache *cache, struct order_cache_get *get);
     void (*put)(struct order_cache *cache, struct order_cache_put *put);
     void (*drop)(struct order_cache *cache, const struct uuid *order_id, uint32_t below_version);
@@ -59,6 +61,12 @@ struct order_cache_ops {
 
 static inline enum status order_cache_check(struct order_cache *cache, int timeout_ms, struct error *error) {
     return cache->ops->check(cache, timeout_ms, error);
+}
+
+/* Adds a line for each weak setting of the service (replication, durability, eviction…). One that does not answer within
+ * timeout_ms adds none. */
+static inline void order_cache_advise(struct order_cache *cache, int timeout_ms, struct advice *advice) {
+    if (cache->ops->advise) cache->ops->advise(cache, timeout_ms, advice);
 }
 static inline void order_cache_get(struct order_cache *cache, struct order_cache_get *get) {
     cache->ops->get(cache, get);

@@ -10,6 +10,7 @@
 #ifndef ORDERLY_ORDER_STORE_ORDER_STORE_H
 #define ORDERLY_ORDER_STORE_ORDER_STORE_H
 
+#include "base/advice.h"
 #include "order/decide.h"
 
 #define ORDER_STORE_LIST_MAX 200    /* orders on one page */
@@ -107,6 +108,7 @@ struct order_store_ops {
     const char *name; /* "embedded", "cassandra" */
     enum status (*setup)(struct order_store *store, struct error *error);
     enum status (*check)(struct order_store *store, int timeout_ms, struct error *error);
+    void (*advise)(struct order_store *store, int timeout_ms, struct advice *advice); /* NULL: nothing to say */
     void (*get)(struct order_store *store, struct order_store_get *get);
     void (*rows)(struct order_store *store, struct order_store_rows *rows);
     void (*history)(struct order_store *store, struct order_store_history *history);
@@ -123,6 +125,12 @@ static inline enum status order_store_setup(struct order_store *store, struct er
 /* OK if the store answers within timeout_ms. */
 static inline enum status order_store_check(struct order_store *store, int timeout_ms, struct error *error) {
     return store->ops->check(store, timeout_ms, error);
+}
+
+/* Adds a line for each weak setting of the service (replication, durability, eviction…). One that does not answer within
+ * timeout_ms adds none. */
+static inline void order_store_advise(struct order_store *store, int timeout_ms, struct advice *advice) {
+    if (store->ops->advise) store->ops->advise(store, timeout_ms, advice);
 }
 static inline void order_store_get(struct order_store *store, struct order_store_get *get) {
     store->ops->get(store, get);

@@ -10,3 +10,5 @@ orderly_test(event_log_embedded_contract_test SOURCES event_log/embedded_test.c 
   TIMEOUT 300 USES event_log_contract orderly_event_log_embedded)
 orderly_test(event_log_embedded_own_test SOURCES event_log/embedded_log_test.c LABEL contract
   USES event_log_contract orderly_event_log_embedded)
+orderly_test(event_log_kafka_contract_test SOURCES event_log/kafka_test.c event_log/kafka_adapter.c LABEL contract
+  TIMEOUT 600 CLUSTER USES event_log_contract orderly_event_log_kafka)

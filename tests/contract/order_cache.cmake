@@ -6,3 +6,6 @@ target_link_libraries(order_cache_contract PUBLIC orderly_base PkgConfig::CMOCKA
 
 orderly_test(order_cache_memory_test SOURCES order_cache/memory_test.c LABEL contract
   USES order_cache_contract orderly_order_cache_memory)
+
+orderly_test(order_cache_redis_test SOURCES order_cache/redis_test.c LABEL contract CLUSTER TIMEOUT 300
+  USES order_cache_contract orderly_order_cache_redis)

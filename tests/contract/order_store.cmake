@@ -8,3 +8,7 @@ target_link_libraries(order_store_contract PUBLIC orderly_order PkgConfig::CMOCK
 
 orderly_test(order_store_embedded_test SOURCES order_store/embedded_test.c LABEL contract
   USES order_store_contract orderly_order_store_embedded)
+if(ORDERLY_CASSANDRA)
+  orderly_test(order_store_cassandra_test SOURCES order_store/cassandra_test.c ../cassandra/keyspaces.c LABEL contract CLUSTER
+    TIMEOUT 900 USES order_store_contract orderly_order_store_cassandra)
+endif()

@@ -11,6 +11,7 @@
 #include "contract/completion.h"
 
 #define RIG_ARENA_LIMIT_SIZE (1u << 30)
+#define RIG_CALL_MS 10000 /* of one question to the log */
 
 static void must(enum status status, const char *what, const struct error *error) {
     if (status == STATUS_OK) return;
@@ -25,7 +26,7 @@ static void sync_failed(void *data, const char *text) {
 
 /* --- open, close --- */
 
-static void open_adapters(struct rig *rig) {
+static void open_embedded(struct rig *rig) {
     struct error error = {.text = ""};
     const struct lmdb_env_options env = {
         .directory = rig->directory, .create = true, .databases_max = 256, .fatal = sync_failed};
@@ -39,6 +40,20 @@ static void open_adapters(struct rig *rig) {
     must(order_store_setup(rig->store, &error), "setup of the store", &error);
     rig->cache = order_cache_memory_new(rig->clock, 16u << 20);
     if (!rig->cache) abort();
+}
+
+static void close_embedded(struct rig *rig) {
+    order_store_close(rig->store);
+    order_cache_close(rig->cache);
+    event_log_close(rig->log);
+    lmdb_env_close(rig->env);
+}
+
+const struct rig_adapters rig_embedded = {
+    .open = open_embedded, .close = close_embedded, .wait_s = RIG_WAIT_S, .pause_us = 200, .backoff_max_ms = 5};
+
+static void open_adapters(struct rig *rig) {
+    rig->adapters->open(rig);
     rig->faulty_log = faulty_log_new(rig->log, &rig->faults);
     rig->faulty_store = faulty_store_new(rig->store, &rig->faults);
     rig->faulty_cache = faulty_cache_new(rig->cache, &rig->faults);
@@ -48,10 +63,7 @@ static void close_adapters(struct rig *rig) {
     event_log_close(rig->faulty_log);
     order_store_close(rig->faulty_store);
     order_cache_close(rig->faulty_cache);
-    order_store_close(rig->store);
-    order_cache_close(rig->cache);
-    event_log_close(rig->log);
-    lmdb_env_close(rig->env);
+    rig->adapters->close(rig);
 }
 
 /* Memory instead of a disk, where there is one: these tests sync thousands of times, and prove nothing about disks. */
@@ -65,7 +77,13 @@ static void make_directory(struct rig *rig) {
 }
 
 void rig_open(struct rig *rig, int32_t partition_count, const struct clock *clock, uint64_t seed) {
-    *rig = (struct rig){.partition_count = partition_count, .clock = clock ? clock : clock_system()};
+    rig_open_on(rig, &rig_embedded, partition_count, clock, seed);
+}
+
+void rig_open_on(struct rig *rig, const struct rig_adapters *adapters, int32_t partition_count,
+                 const struct clock *clock, uint64_t seed) {
+    *rig =
+        (struct rig){.adapters = adapters, .partition_count = partition_count, .clock = clock ? clock : clock_system()};
     make_directory(rig);
     faults_init(&rig->faults);
     arena_init(&rig->arena, 1u << 20, RIG_ARENA_LIMIT_SIZE);
@@ -105,12 +123,12 @@ void rig_start(struct rig *rig, const struct pipeline_options *changes) {
     if (!options.random) options.random = random_system();
     if (!options.metrics) options.metrics = rig->metrics;
     if (!options.backoff_min_ms) options.backoff_min_ms = 1;
-    if (!options.backoff_max_ms) options.backoff_max_ms = 5;
+    if (!options.backoff_max_ms) options.backoff_max_ms = rig->adapters->backoff_max_ms;
     must(pipeline_open(&options, &rig->pipeline, &error), "pipeline", &error);
 }
 
 void rig_stop(struct rig *rig) {
-    if (pipeline_drain(rig->pipeline, RIG_WAIT_S * 1000) != STATUS_OK) {
+    if (pipeline_drain(rig->pipeline, rig->adapters->wait_s * 1000) != STATUS_OK) {
         char text[ERROR_TEXT_SIZE];
         pipeline_last_error(rig->pipeline, text, sizeof text);
         fprintf(stderr, "the pipeline does not drain: %s\n", text);
@@ -229,44 +247,66 @@ void rig_send_all(struct rig *rig, struct command *commands, size_t count, int64
 
 /* --- waiting --- */
 
+/* A real service may be away for a moment; the embedded ones never are. */
+bool rig_again(const struct rig *rig, enum status status, time_t *until) {
+    bool may_pass = status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN;
+    return may_pass && rig_wait_more(rig, until);
+}
+
 int64_t rig_end(struct rig *rig, enum event_log_topic topic, int32_t partition) {
     int64_t first, end;
     struct error error = {.text = ""};
-    must(event_log_range(rig->log, topic, partition, RIG_WAIT_S * 1000, &first, &end, &error), "range", &error);
+    enum status status;
+    time_t until = 0;
+    do
+        status = event_log_range(rig->log, topic, partition, RIG_CALL_MS, &first, &end, &error);
+    while (rig_again(rig, status, &until));
+    must(status, "range", &error);
     return end;
 }
 
 int64_t rig_committed(struct rig *rig, int32_t partition) {
     int64_t next_offset = 0;
     struct error error = {.text = ""};
-    enum status status = event_log_committed(rig->log, PIPELINE_GROUP, TOPIC_COMMANDS, partition, RIG_WAIT_S * 1000,
-                                             &next_offset, &error);
+    enum status status;
+    time_t until = 0;
+    do
+        status =
+            event_log_committed(rig->log, PIPELINE_GROUP, TOPIC_COMMANDS, partition, RIG_CALL_MS, &next_offset, &error);
+    while (rig_again(rig, status, &until));
     if (status != STATUS_NOT_FOUND) must(status, "committed", &error);
     return next_offset;
 }
 
-/* One step of a wait: a short pause; false when the time is over. until: 0 at the first call. */
-static bool wait_more(time_t *until) {
-    struct timespec now, pause = {0, 200000};
+static bool wait_more(const struct rig_adapters *adapters, time_t *until) {
+    struct timespec now, pause = {0, adapters->pause_us * 1000L};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (*until == 0) *until = now.tv_sec + RIG_WAIT_S;
+    if (*until == 0) *until = now.tv_sec + adapters->wait_s;
     nanosleep(&pause, NULL);
     return now.tv_sec <= *until;
+}
+
+bool rig_wait_more(const struct rig *rig, time_t *until) {
+    return wait_more(rig->adapters, until);
 }
 
 bool rig_wait(bool (*condition)(struct rig *rig), struct rig *rig) {
     time_t until = 0;
     while (!condition(rig))
-        if (!wait_more(&until)) return false;
+        if (!rig_wait_more(rig, &until)) return false;
     return true;
 }
 
-bool rig_wait_position(struct pipeline *pipeline, int32_t partition, int64_t next_offset) {
+bool rig_has_position(struct pipeline *pipeline, int32_t partition, int64_t next_offset) {
     struct pipeline_partition_state shown;
+    pipeline_state(pipeline, partition, &shown);
+    return shown.committed >= next_offset;
+}
+
+bool rig_wait_position(struct pipeline *pipeline, int32_t partition, int64_t next_offset) {
     time_t until = 0;
-    for (pipeline_state(pipeline, partition, &shown); shown.committed < next_offset;
-         pipeline_state(pipeline, partition, &shown))
-        if (!wait_more(&until)) return false;
+    while (!rig_has_position(pipeline, partition, next_offset))
+        if (!wait_more(&rig_embedded, &until)) return false;
     return true;
 }
 

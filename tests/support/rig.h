@@ -1,9 +1,12 @@
-/* A whole installation in a temporary directory for tests: the embedded log, store and cache, behind wrappers that fail
- * on demand, a pipeline on top, and helpers to send commands and to look at everything that comes of them.
+/* A whole installation for tests: log, store and cache, behind wrappers that fail on demand, a pipeline on top, and
+ * helpers to send commands and to look at everything that comes of them. The adapters are the embedded ones in a
+ * temporary directory, or others (rig_cluster.h).
  *
  * Helpers that cannot do their work end the program: what a test asserts, it asserts itself. */
 #ifndef ORDERLY_TESTS_SUPPORT_RIG_H
 #define ORDERLY_TESTS_SUPPORT_RIG_H
+
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -20,7 +23,21 @@
 #define RIG_TIME_MS 1800000000000 /* 2027-01-15: where time starts in tests with a manual clock */
 #define RIG_WAIT_S 30             /* every wait ends by then */
 
+struct rig;
+
+/* How the log, the store and the cache of a rig are opened, set up where that is needed, and closed. */
+struct rig_adapters {
+    void (*open)(struct rig *rig);
+    void (*close)(struct rig *rig);
+    int wait_s;         /* every wait ends by then */
+    int pause_us;       /* between two looks of a wait */
+    int backoff_max_ms; /* of the pipeline, where its options name none */
+};
+extern const struct rig_adapters rig_embedded;
+
 struct rig {
+    const struct rig_adapters *adapters;
+    void *adapters_data; /* theirs */
     char directory[64];
     int32_t partition_count;
     const struct clock *clock; /* borrowed */
@@ -40,6 +57,8 @@ struct rig {
 
 /* Opens everything but the pipeline. clock: NULL for the system's. */
 void rig_open(struct rig *rig, int32_t partition_count, const struct clock *clock, uint64_t seed);
+void rig_open_on(struct rig *rig, const struct rig_adapters *adapters, int32_t partition_count,
+                 const struct clock *clock, uint64_t seed);
 void rig_close(struct rig *rig);
 
 /* Closes and opens the environment and the adapters, as a new process would. The pipeline must be closed. */
@@ -74,12 +93,19 @@ void rig_send_all(struct rig *rig, struct command *commands, size_t count, int64
 int64_t rig_end(struct rig *rig, enum event_log_topic topic, int32_t partition);
 int64_t rig_committed(struct rig *rig, int32_t partition); /* 0: no position yet */
 
+/* For waits of one's own. until: 0 at the first call. Pauses; false: the time is over. */
+bool rig_wait_more(const struct rig *rig, time_t *until);
+
+/* True if the call may be made again since the service was away (after a pause), false if its status counts. */
+bool rig_again(const struct rig *rig, enum status status, time_t *until);
+
 /* Waits for a condition; false: it did not come true in time. */
 bool rig_wait(bool (*condition)(struct rig *rig), struct rig *rig);
 bool rig_wait_committed(struct rig *rig); /* everything in order-commands */
 
-/* Waits until the pipeline itself has got that far with a partition. */
+/* Waits until the pipeline itself has got that far with a partition (embedded: RIG_WAIT_S). */
 bool rig_wait_position(struct pipeline *pipeline, int32_t partition, int64_t next_offset);
+bool rig_has_position(struct pipeline *pipeline, int32_t partition, int64_t next_offset);
 
 /* --- looking --- */
 

@@ -52,9 +52,12 @@ struct rig_records rig_read(struct rig *rig, enum event_log_topic topic, const i
     const struct event_log_consumer_options options = {.topic = topic, .positions = positions, .batch_max = 1000};
     struct error error = {.text = ""};
     if (event_log_consumer_open(rig->log, &options, &reader, &error) != STATUS_OK) abort();
+    time_t until = 0;
     for (int polls = 0; read.count < count; polls++) {
         struct event_log_poll poll;
-        if (polls > 1000000 || event_log_poll(reader, 1000, &poll, &error) != STATUS_OK) abort();
+        enum status status = event_log_poll(reader, 1000, &poll, &error);
+        if (rig_again(rig, status, &until)) continue;
+        if (polls > 1000000 || status != STATUS_OK) abort();
         if (poll.kind != POLL_RECORDS) continue;
         for (size_t i = 0; i < poll.batch->count && read.count < count; i++)
             if (poll.batch->records[i].offset < ends[poll.partition])
@@ -106,10 +109,13 @@ static void get_done(struct order_store_get *get, enum status status, const stru
 
 const struct order *rig_order(struct rig *rig, struct uuid order_id, struct arena *arena) {
     struct answer answer;
-    answer_init(&answer, arena);
-    struct order_store_get get = {.order_id = order_id, .done = get_done, .data = &answer};
-    order_store_get(rig->store, &get);
-    completion_wait(&answer.completion);
+    time_t until = 0;
+    do {
+        answer_init(&answer, arena);
+        struct order_store_get get = {.order_id = order_id, .done = get_done, .data = &answer};
+        order_store_get(rig->store, &get);
+        completion_wait(&answer.completion);
+    } while (rig_again(rig, answer.status, &until));
     if (answer.status != STATUS_OK && answer.status != STATUS_NOT_FOUND) abort();
     return answer.orders;
 }
@@ -131,11 +137,17 @@ static void history_done(struct order_store_history *history, enum status status
 
 struct rig_rows rig_history(struct rig *rig, struct uuid order_id, struct arena *arena) {
     struct answer answer;
-    answer_init(&answer, arena);
-    struct order_store_history history = {
-        .order_id = order_id, .from_version = 1, .limit = ORDER_STORE_LIST_MAX, .done = history_done, .data = &answer};
-    order_store_history(rig->store, &history);
-    completion_wait(&answer.completion);
+    time_t until = 0;
+    do {
+        answer_init(&answer, arena);
+        struct order_store_history history = {.order_id = order_id,
+                                              .from_version = 1,
+                                              .limit = ORDER_STORE_LIST_MAX,
+                                              .done = history_done,
+                                              .data = &answer};
+        order_store_history(rig->store, &history);
+        completion_wait(&answer.completion);
+    } while (rig_again(rig, answer.status, &until));
     if (answer.status != STATUS_OK) abort();
     return (struct rig_rows){answer.rows, answer.count};
 }
@@ -151,18 +163,25 @@ static void list_done(struct order_store_list *list, enum status status, const s
     completion_signal(&answer->completion);
 }
 
+static void ask_page(struct rig *rig, struct order_store_list *list, struct answer *answer, struct arena *arena) {
+    time_t until = 0;
+    do {
+        answer_init(answer, arena);
+        list->done = list_done;
+        list->data = answer;
+        order_store_list(rig->store, list);
+        completion_wait(&answer->completion);
+    } while (rig_again(rig, answer->status, &until));
+    if (answer->status != STATUS_OK) abort();
+}
+
 struct rig_orders rig_list(struct rig *rig, const struct order_store_list *query, struct arena *arena) {
     struct rig_orders all = {0};
     size_t room = 0;
     struct order_store_list list = *query;
     do {
         struct answer answer;
-        answer_init(&answer, arena);
-        list.done = list_done;
-        list.data = &answer;
-        order_store_list(rig->store, &list);
-        completion_wait(&answer.completion);
-        if (answer.status != STATUS_OK) abort();
+        ask_page(rig, &list, &answer, arena);
         if (all.count + answer.count > room) {
             room = (all.count + answer.count) * 2;
             struct order *more = need(arena_calloc(arena, room, sizeof *more));

@@ -13,7 +13,7 @@ char dotenv_path[64];
 
 struct load load(const char *const *flags, const char *const *env, const char *dotenv) {
     struct load load = {.status = STATUS_COUNT};
-    char *environment[16] = {(char *)"HOME=/home/ada"};
+    char *environment[CONFIG_PROPERTIES_MAX + 16] = {(char *)"HOME=/home/ada"};
     int argc = 0;
     while (flags && flags[argc])
         argc++;
@@ -150,6 +150,55 @@ static void flags_are_taken_and_the_rest_is_left(void **state) {
     load_end(&l);
 }
 
+#define CLUSTER "KAFKA_BOOTSTRAP_SERVERS=k:9092", "CASSANDRA_CONTACT_POINTS=c"
+
+static void kafka_properties_come_from_every_source(void **state) {
+    static const char *const dotenv = "ORDERLY_KAFKA_SASL_USERNAME=dotenv\nORDERLY_KAFKA_LINGER_MS=1\n";
+    const char *const *env = TEXTS(CLUSTER, "ORDERLY_KAFKA_SASL_USERNAME=ada", "ORDERLY_KAFKA_SASL_PASSWORD=hunter2",
+                                   "ORDERLY_KAFKA_SSL_CA_LOCATION=/a_b");
+    struct load l = load(TEXTS("--kafka-linger-ms=5", "--kafka-client-rack", "r1"), env, dotenv);
+    static const struct config_property expected[] = {
+        {"ORDERLY_KAFKA_SASL_USERNAME", "sasl.username", "ada"},
+        {"ORDERLY_KAFKA_LINGER_MS", "linger.ms", "5"},
+        {"ORDERLY_KAFKA_SASL_PASSWORD", "sasl.password", "hunter2"},
+        {"ORDERLY_KAFKA_SSL_CA_LOCATION", "ssl.ca.location", "/a_b"},
+        {"ORDERLY_KAFKA_CLIENT_RACK", "client.rack", "r1"},
+    };
+    assert_int_equal(l.status, STATUS_OK);
+    const struct config_property *properties;
+    assert_int_equal(config_kafka_properties(l.config, &properties), 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(properties[i].setting, expected[i].setting);
+        assert_string_equal(properties[i].name, expected[i].name);
+        assert_string_equal(properties[i].value, expected[i].value);
+    }
+    for (int json = 0; json < 2; json++) {
+        struct buffer out;
+        buffer_init(&out, 1 << 20);
+        config_write(l.config, json, &out);
+        char *text = strndup(out.data, out.size);
+        assert_null(strstr(text, "hunter2"));
+        assert_non_null(strstr(text, "ORDERLY_KAFKA_SASL_PASSWORD"));
+        assert_non_null(strstr(text, "librdkafka's linger.ms"));
+        free(text);
+        buffer_free(&out);
+    }
+    load_end(&l);
+}
+
+static void kafka_properties_are_bounded(void **state) {
+    static char names[CONFIG_PROPERTIES_MAX + 1][40];
+    const char *environment[CONFIG_PROPERTIES_MAX + 4] = {CLUSTER};
+    for (int i = 0; i <= CONFIG_PROPERTIES_MAX; i++) {
+        sprintf(names[i], "ORDERLY_KAFKA_P%d=1", i);
+        environment[2 + i] = names[i];
+    }
+    struct load l = load(NULL, environment, NULL);
+    assert_int_equal(l.status, STATUS_INVALID);
+    assert_non_null(strstr(l.error.text, "ORDERLY_KAFKA_P64: more than 64 settings of ORDERLY_KAFKA_*"));
+    load_end(&l);
+}
+
 static void every_setting_has_its_flag(void **state) {
     struct load l = load(TEXTS("--log-requests", "--log-format=json", "--answer-timeout=1s"), NULL, NULL);
     assert_int_equal(l.status, STATUS_OK);
@@ -192,7 +241,9 @@ static void an_unknown_name_is_refused_with_the_likely_one(void **state) {
         {"ORDERLY_DATADIR=x", "ORDERLY_DATADIR (environment): unknown setting, did you mean ORDERLY_DATA_DIR?"},
         {"ORDERLY_PORT=1", "ORDERLY_PORT (environment): unknown setting, did you mean ORDERLY_PORTS?"},
         {"ORDERLY_REDIS_HOST=1", "ORDERLY_REDIS_HOST (environment): unknown setting, did you mean REDIS_HOST?"},
-        {"ORDERLY_KAFKA_LINGER_MS=1", "ORDERLY_KAFKA_LINGER_MS (environment): unknown setting"},
+        {"ORDERLY_KAFKA_LINGER_MS=1",
+         "ORDERLY_KAFKA_LINGER_MS is set and KAFKA_BOOTSTRAP_SERVERS is not: nothing would use it"},
+        {"ORDERLY_KAFKA_=1", "ORDERLY_KAFKA_ (environment): unknown setting"},
         {"ORDERLY_=1", "ORDERLY_ (environment): unknown setting"},
         {"ORDERLY_ZZZZZZZZZZ=1", "ORDERLY_ZZZZZZZZZZ (environment): unknown setting"},
         {"ORDERLY_ABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJ=1",
@@ -356,7 +407,8 @@ static void any_allocation_may_fail(void **state) {
     for (int i = 0; i < 20; i++)
         sprintf(origins + strlen(origins), ",http://%0100d", i);
     char *argv[] = {data_dir, "rest", origins, NULL};
-    char *environment[] = {"HOME=/h", "KAFKA_BOOTSTRAP_SERVERS=k", "CASSANDRA_CONTACT_POINTS=c", NULL};
+    char *environment[] = {"HOME=/h", "KAFKA_BOOTSTRAP_SERVERS=k", "CASSANDRA_CONTACT_POINTS=c",
+                           "ORDERLY_KAFKA_SASL_USERNAME=ada", NULL};
     FILE *file = fopen(dotenv_path, "w");
     assert_non_null(file);
     fputs("ORDERLY_HOST=::1\nORDERLY_CACHE_TTL=5s\n", file);
@@ -387,6 +439,8 @@ int main(void) {
         cmocka_unit_test(the_data_directory_follows_xdg),
         cmocka_unit_test(a_stronger_source_wins),
         cmocka_unit_test(flags_are_taken_and_the_rest_is_left),
+        cmocka_unit_test(kafka_properties_come_from_every_source),
+        cmocka_unit_test(kafka_properties_are_bounded),
         cmocka_unit_test(every_setting_has_its_flag),
         cmocka_unit_test(an_error_names_setting_source_value_and_range),
         cmocka_unit_test(an_overridden_bad_value_is_no_error),

@@ -18,6 +18,7 @@ USES = {
     "config": {"base"},
     "http": {"base"},
     "lmdb": {"base"},
+    "cql": {"base"},
     "order": {"base"},
     "event_log": {"base"},
     "order_store": {"base", "order"},
@@ -33,17 +34,18 @@ USES["main.c"] = {"base", "app"}
 
 # A port's folder holds <port>.h and <port>.c, and adapters: all files whose names begin with the adapter's.
 PORTS = {"event_log", "order_store", "order_cache"}
-ADAPTER_USES = {"embedded": {"lmdb"}, "memory": set()}
+ADAPTER_USES = {"embedded": {"lmdb"}, "memory": set(), "kafka": set(), "cassandra": {"cql"}, "redis": set()}
 
 # The headers that other folders may include. Of a port: also its adapters' constructors, for app/ alone.
 PUBLIC = {
     "base": {
-        "arena.h", "buffer.h", "bytes.h", "clock.h", "json.h", "log.h", "metrics.h", "queue.h", "random.h",
+        "advice.h", "arena.h", "buffer.h", "bytes.h", "clock.h", "json.h", "log.h", "metrics.h", "queue.h", "random.h",
         "status.h", "uuid.h",
     },
     "config": {"config.h"},
     "http": {"http.h"},
     "lmdb": {"lmdb_env.h"},
+    "cql": {"cql.h"},
     "order": {"command.h", "decide.h", "event.h", "input.h", "order.h"},
     "event_log": {"event_log.h"},
     "order_store": {"order_store.h"},
@@ -54,10 +56,16 @@ PUBLIC = {
     "hotkey": {"hotkey.h"},
     "app": {"app.h", "command.h"},
 }
-CONSTRUCTORS = {"event_log/embedded.h", "order_store/embedded.h", "order_cache/memory.h"}
+CONSTRUCTORS = {
+    "event_log/embedded.h", "event_log/kafka.h", "order_store/embedded.h", "order_store/cassandra.h",
+    "order_cache/memory.h", "order_cache/redis.h",
+}
 
 # Libraries that one folder wraps, so that nobody else needs to know their traps.
-LIBRARIES = {"lmdb.h": {"lmdb"}, "microhttpd.h": {"http"}}
+LIBRARIES = {
+    "lmdb.h": {"lmdb"}, "microhttpd.h": {"http"}, "librdkafka/rdkafka.h": {"event_log"},
+    "hiredis/hiredis.h": {"order_cache"}, "hiredis/async.h": {"order_cache"},
+}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "X" * 3]) + r")\b")

@@ -85,7 +85,26 @@ static int assigned_now(const struct tape *tape) {
     return count;
 }
 
-/* Two members: the first has all partitions, then the second comes. Nothing changes hands before it is released. */
+/* Polls until so many are revoked at least, and no more are. */
+static int poll_until_revoked(struct event_log_consumer *first, struct event_log_consumer *second, int at_least) {
+    int revoked = 0, quiet = 0;
+    for (int i = 0; i < CONTRACT_WAIT_MS / 20 && (revoked < at_least || quiet < 10); i++, quiet++) {
+        if (tape_poll(tapes[0], first, 10) == POLL_REVOKED) revoked++, quiet = 0;
+        tape_poll(tapes[1], second, 10);
+    }
+    return revoked;
+}
+
+static void release_revoked(struct event_log_consumer *member, struct tape *tape) {
+    for (int32_t i = 0; i < CONTRACT_PARTITIONS; i++) {
+        if (!tape->revoked[i]) continue;
+        event_log_release(member, i);
+        tape->assigned[i] = false;
+    }
+}
+
+/* Two members: the first has all partitions, then the second comes. Nothing changes hands before it is released. A log
+ * may revoke just what moves, or all and give back what does not. */
 static void a_partition_changes_hands_by_revoke_and_release(void **state) {
     int64_t offsets[CONTRACT_PARTITIONS];
     for (int32_t i = 0; i < CONTRACT_PARTITIONS; i++)
@@ -93,14 +112,8 @@ static void a_partition_changes_hands_by_revoke_and_release(void **state) {
     struct event_log_consumer *first = open_member("g"), *second = open_member("g");
     tape_assign(tapes[0], first, CONTRACT_PARTITIONS);
     tape_read(tapes[0], first, CONTRACT_PARTITIONS);
-    int revoked = 0;
-    for (int i = 0; i < CONTRACT_WAIT_MS / 20 && revoked < CONTRACT_PARTITIONS / 2; i++) {
-        if (tape_poll(tapes[0], first, 10) == POLL_REVOKED) revoked++;
-        tape_poll(tapes[1], second, 10);
-    }
-    assert_int_equal(revoked, CONTRACT_PARTITIONS / 2);
-    for (int i = 0; i < 20; i++)
-        tape_poll(tapes[1], second, 10);
+    int revoked = poll_until_revoked(first, second, CONTRACT_PARTITIONS / 2);
+    assert_true(revoked == CONTRACT_PARTITIONS / 2 || revoked == CONTRACT_PARTITIONS);
     assert_int_equal(assigned_now(tapes[1]), 0); /* not released yet */
     for (int32_t i = 0; i < CONTRACT_PARTITIONS; i++) {
         if (!tapes[0]->revoked[i]) continue;
@@ -108,17 +121,19 @@ static void a_partition_changes_hands_by_revoke_and_release(void **state) {
         append_numbers(i, 100 + (uint64_t)i, 1, NULL);
     }
     tape_expect_silence(tapes[0], first); /* no more records of them */
-    for (int32_t i = 0; i < CONTRACT_PARTITIONS; i++)
-        if (tapes[0]->revoked[i]) event_log_release(first, i);
-    for (int i = 0; i < CONTRACT_WAIT_MS / 20 && assigned_now(tapes[1]) < revoked; i++) {
+    release_revoked(first, tapes[0]);
+    for (int i = 0; i < CONTRACT_WAIT_MS / 20; i++) {
+        if (assigned_now(tapes[0]) == CONTRACT_PARTITIONS / 2 && assigned_now(tapes[1]) == CONTRACT_PARTITIONS / 2) break;
         tape_poll(tapes[0], first, 10);
         tape_poll(tapes[1], second, 10);
     }
-    tape_read(tapes[1], second, (size_t)revoked);
+    tape_read(tapes[1], second, CONTRACT_PARTITIONS / 2);
     for (int32_t i = 0; i < CONTRACT_PARTITIONS; i++) {
-        assert_int_equal(tapes[1]->assigned[i], tapes[0]->revoked[i]);
+        assert_int_not_equal(tapes[0]->assigned[i], tapes[1]->assigned[i]); /* one owner each */
         if (!tapes[0]->revoked[i]) continue;
-        assert_int_equal(tapes[1]->assigned_at[i], offsets[i] + 1); /* the new owner sees the last commit */
+        struct tape *owner = tapes[1]->assigned[i] ? tapes[1] : tapes[0];
+        assert_int_equal(owner->assigned_at[i], offsets[i] + 1); /* the new owner sees the last commit */
+        if (owner == tapes[0]) continue;
         assert_int_equal(commit_now(first, i, offsets[i]), STATUS_CONFLICT);
         assert_int_equal(committed("g", i), offsets[i] + 1);
     }

@@ -113,8 +113,8 @@ static void a_killed_childs_partitions_are_taken_over(void **state) {
     for (int i = 0; i < 20; i++)
         ledger_take(ledger, 10);
     check_ledger();
-    for (uint64_t i = 0; i < 60; i++)
-        assert_int_equal(ledger_times_seen(ledger, i), 2); /* again, for nobody committed */
+    for (uint64_t i = 0; i < 60; i++) /* again, for nobody committed; once more if the child kept it through a change */
+        assert_in_range(ledger_times_seen(ledger, i), 2, 3);
     for (uint64_t i = 60; i < 120; i++)
         assert_int_equal(ledger_times_seen(ledger, i), 1);
 }

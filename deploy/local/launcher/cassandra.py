@@ -1,0 +1,94 @@
+"""Cassandra: a single node, or a ring of three on 127.0.0.1 to 127.0.0.3."""
+import os
+import pathlib
+import shutil
+import struct
+
+from .cql import ALL, ONE, Cql
+from .java import JavaNode
+
+HEAP_ALONE, HEAP_OF_THREE = '512m', '256m'
+TOKENS = 2**64
+# Of Cassandra's own keyspace with three replicas: read at ALL, it answers only if the node sees every other one live.
+READ_FROM_ALL = ("SELECT keyspace_name FROM system_distributed.view_build_status "
+                 "WHERE keyspace_name = '-' AND view_name = '-'")
+
+
+class Cassandra(JavaNode):
+    def listens(self):
+        return [(self.address, self.port), (self.address, self.record['storage_port']),
+                ('127.0.0.1', self.record['jmx_port'])]
+
+    def prepare(self):
+        nodes = self.plan.of('cassandra')
+        self.write_configuration(
+            'cassandra.yaml', cluster_name='orderly', address=self.address, port=self.port, directory=self.directory,
+            storage_port=self.record['storage_port'], token=self._token(len(nodes)),
+            # Every node is a seed, so that each of them may be the first to start.
+            seeds=','.join(f"{node['address']}:{node['storage_port']}" for node in nodes))
+        os.makedirs(os.path.join(self.directory, 'triggers'), exist_ok=True)
+
+    def _token(self, count):
+        """Evenly over -2^63 to 2^63 - 1, the first at 0."""
+        token = (self.index - 1) * TOKENS // count
+        return token if token < TOKENS // 2 else token - TOKENS
+
+    def module_options(self):
+        return [f"@{self.home_file('jvm.options')}"]
+
+    def _logging(self):
+        return f"-Dlogback.configurationFile={pathlib.Path(self.home_file('logback.xml')).as_uri()}"
+
+    def command(self):
+        heap = HEAP_ALONE if len(self.plan.of('cassandra')) == 1 else HEAP_OF_THREE
+        return [*_without_memory_lock(), *self.server(
+            f'-Xms{heap}', f'-Xmx{heap}', '-Xss256k', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=300',
+            '-XX:+ParallelRefProcEnabled',
+            # The second compiler would take half of a start's time.
+            '-XX:TieredStopAtLevel=1',
+            f"-javaagent:{self.jars.one('jamm-')}", f'-Djna.tmpdir={self.temporary_directory()}',
+            f"-Dcassandra.config={pathlib.Path(self.directory, 'cassandra.yaml').as_uri()}",
+            f'-Dcassandra.storagedir={self.directory}', f'-Dcassandra.logdir={self.directory}',
+            f"-Dcassandra.triggers_dir={os.path.join(self.directory, 'triggers')}", self._logging(),
+            '-Dcassandra-foreground=yes', f"-Dcassandra.jmx.local.port={self.record['jmx_port']}",
+            # Nobody to wait for: the ring's shape is fixed. A delay of 0 for the roles would spin on retries.
+            '-Dcassandra.skip_wait_for_gossip_to_settle=0', '-Dcassandra.ring_delay_ms=1000',
+            '-Dcassandra.superuser_setup_delay_ms=500', '-Dcassandra.shutdown_announce_in_ms=500',
+            'org.apache.cassandra.service.CassandraDaemon')]
+
+    def nodetool(self, *arguments):
+        return self.tool('-Dorderly.log.level=WARN', self._logging(), f'-Dcassandra.storagedir={self.directory}',
+                         f'-Duser.home={self.directory}', 'org.apache.cassandra.tools.NodeTool',
+                         '-h', '127.0.0.1', '-p', str(self.record['jmx_port']), *arguments)
+
+    def seen(self):
+        nodes = self.plan.of('cassandra')
+        try:
+            with self.connect() as connection:
+                cql = Cql(connection)
+                cql.options()
+                if len(nodes) > 1 and _ring_is_whole(cql, len(nodes)):
+                    return {node['index'] for node in nodes}
+        except (OSError, struct.error):
+            return None
+        return {self.index}
+
+
+def _ring_is_whole(cql, count):
+    """Whether this node sees the others live, and they have its schema."""
+    try:
+        cql.startup()
+        own = cql.query('SELECT schema_version FROM system.local', ONE)
+        others = cql.query('SELECT schema_version FROM system.peers_v2', ONE)
+        cql.query(READ_FROM_ALL, ALL)
+    except OSError:
+        return False
+    return len(others) == count - 1 and all(row == own[0] for row in others)
+
+
+def _without_memory_lock():
+    """As root, Cassandra would lock its whole heap in memory; without the capability it warns and goes on."""
+    setpriv = shutil.which('setpriv')
+    if os.geteuid() != 0 or not setpriv:
+        return []
+    return [setpriv, '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock']

@@ -1,0 +1,159 @@
+/* Questions to the cluster: a client of their own, asked on the caller's thread and within the caller's time.
+ *
+ * It is a consumer without a group, not the producer: a producer that asks about a topic creates it, on brokers that
+ * allow that (the default), with the wrong number of partitions. */
+#include <stdio.h>
+
+#include "event_log/kafka_internal.h"
+
+/* --- the client --- */
+
+/* With nobody using it, one that did not answer gives way to a new one: its trouble may be its own. */
+static void drop_suspect(struct kafka_log *log) {
+    if (!log->admin || !log->admin_is_suspect || log->admin_users > 0 || kafka_teardowns_are_full(log->teardowns))
+        return;
+    kafka_client_end(log->admin);
+    log->admin = NULL;
+    metric_add(log->replaced[KAFKA_ADMIN], 1);
+}
+
+enum status kafka_admin_take(struct kafka_log *log, struct kafka_client **client_out, struct error *error) {
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&log->admin_mutex);
+    drop_suspect(log);
+    if (!log->admin) {
+        status = kafka_client_new(log, KAFKA_ADMIN, NULL, NULL, NULL, &log->admin, error);
+        log->admin_is_suspect = false;
+    }
+    if (status == STATUS_OK) {
+        log->admin_users++;
+        *client_out = log->admin;
+    }
+    pthread_mutex_unlock(&log->admin_mutex);
+    return status;
+}
+
+void kafka_admin_give(struct kafka_log *log, bool did_answer) {
+    pthread_mutex_lock(&log->admin_mutex);
+    log->admin_users--;
+    log->admin_is_suspect = !did_answer;
+    pthread_mutex_unlock(&log->admin_mutex);
+}
+
+void kafka_admin_close(struct kafka_log *log) {
+    kafka_client_end(log->admin);
+    log->admin = NULL;
+}
+
+/* --- operations --- */
+
+enum status kafka_admin_run(struct kafka_client *client, const struct kafka_admin_call *call, int timeout_ms,
+                            rd_kafka_event_t **event_out, struct error *error) {
+    char text[ERROR_TEXT_SIZE];
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client->rk, call->operation);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client->rk);
+    rd_kafka_event_t *event = NULL;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof text) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        call->submit(client, options, queue, call->data);
+        event = rd_kafka_queue_poll(queue, timeout_ms);
+    }
+    if (event) code = rd_kafka_event_error(event);
+    if (code && event)
+        snprintf(text, sizeof text, "%s: %s", call->what, rd_kafka_event_error_string(event));
+    else
+        snprintf(text, sizeof text, "%s", call->what);
+    if (code && event) rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    if (code) return kafka_unavailable(client, code, text, error);
+    *event_out = event;
+    return STATUS_OK;
+}
+
+/* --- a partition's range --- */
+
+enum status kafka_range(struct event_log *base, enum event_log_topic topic, int32_t partition, int timeout_ms,
+                        int64_t *first_out, int64_t *end_out, struct error *error) {
+    struct kafka_log *log = kafka_log_of(base);
+    struct kafka_client *client;
+    int64_t first, end;
+    enum status status = kafka_check_partition(base, topic, partition, error);
+    if (status == STATUS_OK) status = kafka_admin_take(log, &client, error);
+    if (status) return status;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client->rk, log->topic_names[topic], partition, &first,
+                                                                &end, timeout_ms);
+    if (code) {
+        char what[KAFKA_NAME_SIZE + 64];
+        snprintf(what, sizeof what, "the offsets of %s, partition %d", log->topic_names[topic], partition);
+        status = kafka_unavailable(client, code, what, error);
+    } else {
+        *first_out = first, *end_out = end;
+    }
+    kafka_admin_give(log, status == STATUS_OK);
+    return status;
+}
+
+/* --- a group's position --- */
+
+struct position_question {
+    const char *group, *topic;
+    int32_t partition;
+};
+
+static void submit_position(struct kafka_client *client, rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue,
+                            void *data) {
+    const struct position_question *question = data;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, question->topic, question->partition);
+    rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(question->group, list);
+    rd_kafka_ListConsumerGroupOffsets(client->rk, &request, 1, options, queue);
+    rd_kafka_ListConsumerGroupOffsets_destroy(request);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static rd_kafka_resp_err_t position_answer(rd_kafka_event_t *event, int64_t *offset_out) {
+    size_t count;
+    const rd_kafka_ListConsumerGroupOffsets_result_t *result = rd_kafka_event_ListConsumerGroupOffsets_result(event);
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count);
+    if (count != 1) return RD_KAFKA_RESP_ERR__BAD_MSG;
+    const rd_kafka_error_t *failure = rd_kafka_group_result_error(groups[0]);
+    if (failure) return rd_kafka_error_code(failure);
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[0]);
+    if (!list || list->cnt != 1) return RD_KAFKA_RESP_ERR__BAD_MSG;
+    *offset_out = list->elems[0].offset;
+    return list->elems[0].err;
+}
+
+static enum status ask_position(struct kafka_client *client, struct position_question *question, int timeout_ms,
+                                int64_t *offset_out, struct error *error) {
+    char what[2 * KAFKA_NAME_SIZE];
+    snprintf(what, sizeof what, "the position of group %s", question->group);
+    struct kafka_admin_call call = {
+        submit_position, question, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, what};
+    rd_kafka_event_t *event;
+    enum status status = kafka_admin_run(client, &call, timeout_ms, &event, error);
+    if (status) return status;
+    rd_kafka_resp_err_t code = position_answer(event, offset_out);
+    rd_kafka_event_destroy(event);
+    return code ? kafka_unavailable(client, code, what, error) : STATUS_OK;
+}
+
+enum status kafka_committed(struct event_log *base, const char *group, enum event_log_topic topic, int32_t partition,
+                            int timeout_ms, int64_t *next_offset_out, struct error *error) {
+    struct kafka_log *log = kafka_log_of(base);
+    struct kafka_client *client;
+    char name[KAFKA_NAME_SIZE];
+    int64_t offset = -1;
+    enum status status = kafka_check_partition(base, topic, partition, error);
+    if (status == STATUS_OK) status = kafka_admin_take(log, &client, error);
+    if (status) return status;
+    snprintf(name, sizeof name, "%s%s", log->options.namespace_prefix, group);
+    struct position_question question = {name, log->topic_names[topic], partition};
+    status = ask_position(client, &question, timeout_ms, &offset, error);
+    kafka_admin_give(log, status == STATUS_OK);
+    if (status) return status;
+    if (offset < 0) return error_set(error, STATUS_NOT_FOUND, "group %s has no position there", group);
+    *next_offset_out = offset;
+    return STATUS_OK;
+}
