@@ -33,6 +33,7 @@ struct api_recheck {
     struct pending_key position;
     struct pending_order *order;
     struct order_store_get get;
+    struct order_store_list list;
 };
 
 struct create;

@@ -4,6 +4,7 @@ use scylla::errors::{
     NewSessionError, PrepareError, RequestAttemptError,
 };
 use std::ffi::{CStr, c_char};
+use std::time::Duration;
 
 /// The numbers are `enum cql_code` of cql.h.
 macro_rules! codes {
@@ -74,6 +75,9 @@ impl Failure {
     }
     pub fn bad_argument(text: impl ToString) -> Failure {
         Failure::new(Code::BadArgument, Retry::No, text)
+    }
+    pub fn no_answer(code: Code, retry: Retry, limit: Duration) -> Failure {
+        Failure::new(code, retry, format!("no answer within {} ms", limit.as_millis()))
     }
 
     /// Writes the text into the caller's buffer of CQL_ERROR_SIZE bytes, cut at a character.

@@ -1,6 +1,7 @@
 //! The functions of cql.h. No panic goes through them: it becomes CQL_PANIC.
 #![allow(clippy::missing_safety_doc)] // cql.h says what the caller promises
 mod error;
+mod lock;
 mod options;
 mod queue;
 mod request;

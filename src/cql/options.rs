@@ -40,8 +40,8 @@ pub struct COptions {
 }
 
 pub struct Options {
-    pub builder: SessionBuilder,
-    pub contact_points: String,
+    pub builder: SessionBuilder, // without its nodes
+    pub nodes: Vec<String>,
     pub connect_timeout: Duration,
     pub request_timeout: Duration,
     pub max_in_flight: u32,
@@ -111,10 +111,8 @@ impl Options {
             .retry_policy(Arc::new(NeverRetry))
             .build();
         let mut builder = SessionBuilder::new()
-            .known_nodes(&nodes)
             .default_execution_profile_handle(profile.into_handle())
-            // They are tried one after the other, and a frozen one must leave time for the next.
-            .connection_timeout(connect_timeout / nodes.len() as u32)
+            .connection_timeout(connect_timeout)
             .hostname_resolution_timeout(Some(connect_timeout))
             // Half, so that a disagreement is told as such before the request's own time is up.
             .schema_agreement_timeout(request_timeout / 2)
@@ -136,7 +134,7 @@ impl Options {
             builder = builder.user(user, unsafe { text(options.password, "password")? }.unwrap_or(""));
         }
         builder = builder.tls_context(unsafe { tls(options)? });
-        Ok(Options { builder, contact_points: nodes.join(", "), connect_timeout, request_timeout, max_in_flight })
+        Ok(Options { builder, nodes, connect_timeout, request_timeout, max_in_flight })
     }
 }
 

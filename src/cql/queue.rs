@@ -5,12 +5,13 @@ use std::ffi::c_void;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
-use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::error::{Code, Failure, Retry};
+use crate::lock::Lock;
 use crate::request::Work;
 use crate::result::CqlResult;
 
@@ -26,9 +27,9 @@ struct Inbox {
 }
 
 pub struct Queue {
-    inbox: Mutex<Inbox>,
+    inbox: Lock<Inbox>,
     wake: Notify, // the runtime thread: jobs came, the last one ended, or shutdown has begun
-    outcomes: Mutex<VecDeque<Outcome>>,
+    outcomes: Lock<VecDeque<Outcome>>,
     event: File,
     max_in_flight: u32,
     in_flight: AtomicU32,  // accepted for the queue and not yet taken
@@ -63,11 +64,6 @@ pub struct Completer {
     answer: Option<Result<Option<Box<CqlResult>>, Failure>>,
 }
 
-/// A thread that panicked with a lock held has left nothing half done here.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 impl Queue {
     pub fn new(max_in_flight: u32) -> std::io::Result<Queue> {
         let descriptor = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
@@ -75,9 +71,9 @@ impl Queue {
             return Err(std::io::Error::last_os_error());
         }
         Ok(Queue {
-            inbox: Mutex::default(),
+            inbox: Lock::default(),
             wake: Notify::new(),
-            outcomes: Mutex::default(),
+            outcomes: Lock::default(),
             event: unsafe { File::from_raw_fd(descriptor) },
             max_in_flight,
             in_flight: AtomicU32::new(0),
@@ -106,12 +102,14 @@ impl Queue {
     pub fn run(self: &Arc<Queue>, work: Work) -> Result<Outcome, Failure> {
         let (sender, receiver) = oneshot::channel();
         self.accept(work, Waiter::Caller(sender))?;
-        receiver.blocking_recv().map_err(|_| Failure::new(Code::Cancelled, Retry::Idempotent, "cancelled"))
+        let outcome = receiver.blocking_recv();
+        drop(self.outcomes.lock()); // in order with the sender, see lock.rs
+        outcome.map_err(|_| Failure::new(Code::Cancelled, Retry::Idempotent, "cancelled"))
     }
 
     fn accept(self: &Arc<Queue>, work: Work, waiter: Waiter) -> Result<(), Failure> {
         let queued = matches!(waiter, Waiter::Queue(_));
-        let mut inbox = lock(&self.inbox);
+        let mut inbox = self.inbox.lock();
         if inbox.closing_at.is_some() {
             return Err(Failure::new(Code::Closed, Retry::No, "the session is closed"));
         }
@@ -137,7 +135,7 @@ impl Queue {
 
     /// Refuses new work from now on.
     pub fn close(&self, cancel_at: Instant) {
-        lock(&self.inbox).closing_at.get_or_insert(cancel_at);
+        self.inbox.lock().closing_at.get_or_insert(cancel_at);
         self.wake.notify_one();
     }
 
@@ -145,7 +143,7 @@ impl Queue {
     pub async fn next_jobs(&self, jobs: &mut Vec<Job>) -> bool {
         loop {
             let closing_at = {
-                let mut inbox = lock(&self.inbox);
+                let mut inbox = self.inbox.lock();
                 std::mem::swap(jobs, &mut inbox.jobs);
                 inbox.closing_at
             };
@@ -170,7 +168,7 @@ impl Queue {
             self.failed.fetch_add(1, Relaxed);
         }
         let first = {
-            let mut outcomes = lock(&self.outcomes);
+            let mut outcomes = self.outcomes.lock();
             outcomes.push_back(outcome);
             outcomes.len() == 1
         };
@@ -183,7 +181,7 @@ impl Queue {
 
     /// Calls `each` for up to `max` completions; returns how many.
     pub fn take(&self, max: usize, mut each: impl FnMut(usize, Outcome)) -> usize {
-        let mut outcomes = lock(&self.outcomes);
+        let mut outcomes = self.outcomes.lock();
         let count = outcomes.len().min(max);
         for (index, outcome) in outcomes.drain(..count).enumerate() {
             each(index, outcome);
@@ -219,7 +217,10 @@ impl Drop for Completer {
         let outcome = |data| Outcome { data, code, retry, result };
         match self.waiter.take() {
             Some(Waiter::Queue(data)) => self.queue.complete(outcome(data)),
-            Some(Waiter::Caller(sender)) => drop(sender.send(outcome(std::ptr::null_mut()))),
+            Some(Waiter::Caller(sender)) => {
+                let _in_order = self.queue.outcomes.lock();
+                let _ = sender.send(outcome(std::ptr::null_mut()));
+            }
             None => {}
         }
         if self.queue.unfinished.fetch_sub(1, AcqRel) == 1 {

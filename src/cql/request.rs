@@ -159,10 +159,6 @@ async fn within<T, E: Into<Failure>>(
 ) -> Result<T, Failure> {
     match tokio::time::timeout(timeout, work).await {
         Ok(answer) => answer.map_err(Into::into),
-        Err(_) => Err(Failure::new(
-            Code::ClientTimeout,
-            Retry::Idempotent,
-            format!("no answer within {} ms", timeout.as_millis()),
-        )),
+        Err(_) => Err(Failure::no_answer(Code::ClientTimeout, Retry::Idempotent, timeout)),
     }
 }

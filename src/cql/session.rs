@@ -2,16 +2,18 @@
 use scylla::client::session::Session;
 use scylla::statement::unprepared::Statement;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::error::{Code, Failure, Retry};
+use crate::lock::Lock;
 use crate::options::Options;
-use crate::queue::{Job, Outcome, Queue, lock};
+use crate::queue::{Job, Outcome, Queue};
 use crate::request::{CqlStatement, Work};
 
 /// For what cannot be cancelled: a name resolution under way.
@@ -22,7 +24,7 @@ pub struct CqlSession {
     pub queue: Arc<Queue>,
     driver: Arc<Session>,
     request_timeout: Duration,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Lock<Option<JoinHandle<()>>>,
 }
 
 impl CqlSession {
@@ -48,7 +50,7 @@ impl CqlSession {
         .map_err(other)?;
         match receiver.blocking_recv() {
             Ok(Ok(driver)) => {
-                Ok(Box::new(CqlSession { queue, driver, request_timeout, thread: Mutex::new(Some(thread)) }))
+                Ok(Box::new(CqlSession { queue, driver, request_timeout, thread: Lock::new(Some(thread)) }))
             }
             failed => {
                 let _ = thread.join();
@@ -85,7 +87,8 @@ impl CqlSession {
 
     pub fn shutdown(&self, grace: Duration) {
         self.queue.close(Instant::now() + grace);
-        if let Some(thread) = lock(&self.thread).take() {
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
             let _ = thread.join();
         }
     }
@@ -113,15 +116,32 @@ fn spawn_without_signals(run: impl FnOnce() + Send + 'static) -> std::io::Result
     }
 }
 
+/// Tries all contact points at once and keeps the first that answers: the driver alone would try one after the other, and a
+/// frozen one holds it up for longer than the time allowed.
 async fn connect_driver(options: Options) -> Result<Arc<Session>, Failure> {
     let limit = options.connect_timeout;
-    let failure = match timeout(limit, options.builder.build()).await {
-        Ok(Ok(driver)) => return Ok(Arc::new(driver)),
-        Ok(Err(error)) => Failure::from(error),
-        Err(_) => Failure::new(Code::NoHost, Retry::Safe, format!("no answer within {} ms", limit.as_millis())),
-    };
-    let text = format!("cannot connect to Cassandra at {}: {}", options.contact_points, failure.text);
-    Err(Failure { text, ..failure })
+    let mut attempts = JoinSet::new();
+    for node in options.nodes {
+        let builder = options.builder.clone().known_node(&node);
+        attempts.spawn(async move {
+            match timeout(limit, builder.build()).await {
+                Ok(Ok(driver)) => Ok(Arc::new(driver)),
+                Ok(Err(error)) => Err((node, Failure::from(error))),
+                Err(_) => Err((node, Failure::no_answer(Code::NoHost, Retry::Safe, limit))),
+            }
+        });
+    }
+    let mut failure = Failure::new(Code::Panic, Retry::No, "cannot connect to Cassandra");
+    while let Some(attempt) = attempts.join_next().await {
+        match attempt {
+            Ok(Ok(driver)) => return Ok(driver),
+            Ok(Err((node, Failure { code, retry, text }))) => {
+                failure = Failure { code, retry, text: format!("{}; {node}: {text}", failure.text) };
+            }
+            Err(_) => {} // a panic
+        }
+    }
+    Err(failure)
 }
 
 /// Runs jobs until shutdown. A panic while one is started ends what was taken with it, and the next ones go on.

@@ -1,10 +1,13 @@
 /* Questions to the cluster: a client of their own, asked on the caller's thread and within the caller's time.
  *
- * It is a consumer without a group, not the producer: a producer that asks about a topic creates it, on brokers that
- * allow that (the default), with the wrong number of partitions. */
+ * It is a consumer that joins no group, not the producer: a producer that asks about a topic creates it, on brokers
+ * that allow that (the default), with the wrong number of partitions. */
 #include <stdio.h>
 
 #include "event_log/kafka_internal.h"
+
+#define ADMIN_GROUP                                                                                                    \
+    "questions" /* joins nothing; without a name 2.0.2 crashes while a group's coordinator is starting */
 
 /* --- the client --- */
 
@@ -22,7 +25,7 @@ enum status kafka_admin_take(struct kafka_log *log, struct kafka_client **client
     pthread_mutex_lock(&log->admin_mutex);
     drop_suspect(log);
     if (!log->admin) {
-        status = kafka_client_new(log, KAFKA_ADMIN, NULL, NULL, NULL, &log->admin, error);
+        status = kafka_client_new(log, KAFKA_ADMIN, ADMIN_GROUP, NULL, NULL, &log->admin, error);
         log->admin_is_suspect = false;
     }
     if (status == STATUS_OK) {
@@ -54,7 +57,8 @@ enum status kafka_admin_run(struct kafka_client *client, const struct kafka_admi
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client->rk);
     rd_kafka_event_t *event = NULL;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof text) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof text) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
         call->submit(client, options, queue, call->data);
         event = rd_kafka_queue_poll(queue, timeout_ms);
     }
@@ -81,8 +85,8 @@ enum status kafka_range(struct event_log *base, enum event_log_topic topic, int3
     enum status status = kafka_check_partition(base, topic, partition, error);
     if (status == STATUS_OK) status = kafka_admin_take(log, &client, error);
     if (status) return status;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client->rk, log->topic_names[topic], partition, &first,
-                                                                &end, timeout_ms);
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(client->rk, log->topic_names[topic], partition, &first, &end, timeout_ms);
     if (code) {
         char what[KAFKA_NAME_SIZE + 64];
         snprintf(what, sizeof what, "the offsets of %s, partition %d", log->topic_names[topic], partition);
@@ -129,8 +133,7 @@ static enum status ask_position(struct kafka_client *client, struct position_que
                                 int64_t *offset_out, struct error *error) {
     char what[2 * KAFKA_NAME_SIZE];
     snprintf(what, sizeof what, "the position of group %s", question->group);
-    struct kafka_admin_call call = {
-        submit_position, question, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, what};
+    struct kafka_admin_call call = {submit_position, question, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, what};
     rd_kafka_event_t *event;
     enum status status = kafka_admin_run(client, &call, timeout_ms, &event, error);
     if (status) return status;

@@ -37,7 +37,10 @@ static void finish(struct kafka_append_work *work) {
         work->prev->next = work->next;
     else
         producer->appends = work->next;
-    if (work->next) work->next->prev = work->prev;
+    if (work->next)
+        work->next->prev = work->prev;
+    else
+        producer->oldest = work->prev;
     enum status status = status_of(log, atomic_load(&work->outcomes));
     pthread_mutex_unlock(&log->mutex);
     if (status == STATUS_OK) metric_add(log->appended[append->topic], count);
@@ -68,14 +71,12 @@ static unsigned outcome_of(const rd_kafka_message_t *message) {
 }
 
 void kafka_append_reported(struct kafka_client *client, rd_kafka_event_t *event) {
-    struct kafka_producer *producer = client->owner;
     const rd_kafka_message_t *message;
     if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_DR) return;
     while ((message = rd_kafka_event_message_next(event))) {
         struct event_log_record *record = message->_private;
         struct kafka_append_work *work = (struct kafka_append_work *)(intptr_t)record->offset;
         record->offset = message->err ? -1 : message->offset;
-        if (message->err >= 0) atomic_store(&producer->waiting_since_ns, 0); /* a broker's answer, good or bad */
         note(work, outcome_of(message), message->err);
         let_go(work);
     }
@@ -138,9 +139,13 @@ static enum status enter(struct kafka_log *log, struct event_log_append *append,
         status = error_set(error, STATUS_FULL, "%zu records wait for Kafka", log->records_under_way);
     if (status == STATUS_OK) {
         struct kafka_producer *producer = log->producer;
-        *work = (struct kafka_append_work){.next = producer->appends, .producer = producer, .size = size};
+        *work = (struct kafka_append_work){
+            .next = producer->appends, .producer = producer, .entered_ns = kafka_now_ns(), .size = size};
         atomic_init(&work->left, append->count + 1);
-        if (work->next) work->next->prev = work;
+        if (work->next)
+            work->next->prev = work;
+        else
+            producer->oldest = work;
         producer->appends = work;
         atomic_fetch_add(&producer->callers, 1);
         log->appends_under_way++;
@@ -166,7 +171,8 @@ static rd_kafka_resp_err_t produce(struct kafka_producer *producer, enum event_l
     fields[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = producer->topics[topic]};
     fields[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition};
     fields[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
-    fields[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->time_ms ? record->time_ms : now_ms};
+    fields[count++] =
+        (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->time_ms ? record->time_ms : now_ms};
     fields[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = record};
     fields[count++] = bytes_field(RD_KAFKA_VTYPE_KEY, record->key);
     fields[count++] = bytes_field(RD_KAFKA_VTYPE_VALUE, record->value);
@@ -201,8 +207,7 @@ void kafka_append(struct event_log *base, struct event_log_append *append) {
         return;
     }
     struct kafka_producer *producer = work->producer;
-    int64_t none = 0, now_ms = clock_wall_ms(log->options.clock);
-    atomic_compare_exchange_strong(&producer->waiting_since_ns, &none, kafka_now_ns());
+    int64_t now_ms = clock_wall_ms(log->options.clock);
     for (size_t i = 0, count = append->count; i < count; i++) {
         struct event_log_record *record = &append->records[i];
         record->offset = (int64_t)(intptr_t)work;

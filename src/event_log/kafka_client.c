@@ -26,14 +26,19 @@ enum status kafka_unavailable(struct kafka_client *client, rd_kafka_resp_err_t c
                      client->log->options.bootstrap_servers, what, reason, last.text[0] ? "; last: " : "", last.text);
 }
 
-static void take_error(struct kafka_client *client, rd_kafka_event_t *event) {
-    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    kafka_client_note_error(client, rd_kafka_event_error_string(event));
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        int64_t away_ns = kafka_now_ns() - KAFKA_AWAY_NS, contact_ns = atomic_load(&client->contact_ns);
-        while (contact_ns > away_ns && !atomic_compare_exchange_weak(&client->contact_ns, &contact_ns, away_ns)) {
-        }
+/* That all brokers are down says less than why the last one is. */
+static void take_all_down(struct kafka_client *client) {
+    int64_t away_ns = kafka_now_ns() - KAFKA_AWAY_NS, contact_ns = atomic_load(&client->contact_ns);
+    while (contact_ns > away_ns && !atomic_compare_exchange_weak(&client->contact_ns, &contact_ns, away_ns)) {
     }
+}
+
+void kafka_client_take_error(struct kafka_client *client, rd_kafka_event_t *event) {
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        take_all_down(client);
+    else
+        kafka_client_note_error(client, rd_kafka_event_error_string(event));
     if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) atomic_store(&client->is_fatal, true);
 }
 
@@ -75,7 +80,7 @@ static void take_line(struct kafka_client *client, rd_kafka_event_t *event) {
 
 static void take_event(struct kafka_client *client, rd_kafka_event_t *event) {
     switch (rd_kafka_event_type(event)) {
-    case RD_KAFKA_EVENT_ERROR: take_error(client, event); break;
+    case RD_KAFKA_EVENT_ERROR: kafka_client_take_error(client, event); break;
     case RD_KAFKA_EVENT_STATS: take_statistics(client, event); break;
     case RD_KAFKA_EVENT_LOG: take_line(client, event); break;
     default:

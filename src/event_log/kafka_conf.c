@@ -27,7 +27,9 @@ static const struct property defaults[] = {
     {ALL, "socket.connection.setup.timeout.ms", "5000", false},
     {PRODUCER, "linger.ms", "0", false}, /* one request waits for nothing; under load it batches by itself */
     {PRODUCER, "request.timeout.ms", "5000", false},
-    {PRODUCER, "message.timeout.ms", "10000", false},
+    /* For ever: a record that librdkafka gives up makes it number the later ones anew, and one of them that the broker
+     * has taken, but not yet answered, is then written twice (seen with 2.0.2). The supervisor ends the waiting. */
+    {PRODUCER, "message.timeout.ms", "0", false},
     {PRODUCER, "retry.backoff.ms", "50", false},
     /* Each partition has a queue of its own, so these count for one: 12 of them stay small, and yet hold what is read
      * in the second that versions before 2.2 may take to look at a full queue again. */
@@ -99,7 +101,7 @@ static enum status set_one(rd_kafka_conf_t *conf, const char *name, const char *
     default:
         if (is_secret(name))
             return error_set(error, STATUS_INVALID, "%s: not a value for \"%s\" (not shown)", setting, name);
-        return error_set(error, STATUS_INVALID, "%s: %s", setting, text);
+        return error_set(error, STATUS_INVALID, "%s: %s: %s", setting, name, text);
     }
 }
 

@@ -58,8 +58,7 @@ void kafka_group_serve(struct kafka_consumer *consumer) {
     rd_kafka_event_t *event;
     while ((event = rd_kafka_queue_poll(consumer->group_queue, 0))) {
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) take_rebalance(consumer, event);
-        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
-            kafka_client_note_error(consumer->client, rd_kafka_event_error_string(event));
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) kafka_client_take_error(consumer->client, event);
         rd_kafka_event_destroy(event);
     }
 }

@@ -66,6 +66,7 @@ void kafka_client_end(struct kafka_client *client);
 enum status kafka_unavailable(struct kafka_client *client, rd_kafka_resp_err_t code, const char *what,
                               struct error *error);
 void kafka_client_note_error(struct kafka_client *client, const char *text);
+void kafka_client_take_error(struct kafka_client *client, rd_kafka_event_t *event);
 
 /* --- kafka_teardown.c --- */
 
@@ -89,8 +90,9 @@ enum status kafka_conf_new(const struct event_log_kafka_options *options, enum k
 
 /* Lives in the request's reserved words. While it is under way, each record's offset points to it. */
 struct kafka_append_work {
-    struct kafka_append_work *prev, *next; /* under log->mutex */
+    struct kafka_append_work *prev, *next; /* a newer and an older one; under log->mutex */
     struct kafka_producer *producer;
+    int64_t entered_ns;
     size_t size;
     atomic_size_t left; /* records without a report, and one while append() still works */
     atomic_uint outcomes;
@@ -102,9 +104,8 @@ _Static_assert(sizeof(struct kafka_append_work) <= sizeof((struct event_log_appe
 struct kafka_producer {
     struct kafka_client *client;
     rd_kafka_topic_t *topics[TOPIC_COUNT];
-    struct kafka_append_work *appends; /* under way; under log->mutex */
+    struct kafka_append_work *appends, *oldest; /* under way, the newest first; under log->mutex */
     atomic_size_t callers;             /* inside append(); grows under log->mutex only */
-    _Atomic int64_t waiting_since_ns;  /* no broker has answered an append since then; 0: nothing waits */
     /* once it is retired: the supervisor's */
     struct kafka_producer *next;
     int64_t retired_ns;

@@ -3,6 +3,7 @@
 
 #include "event_log/kafka_internal.h"
 
+#define WAIT_MAX_NS ((int64_t)10000000000)   /* of a record for its acknowledgement; less if silent_max_ms is */
 #define RETIRED_MAX_NS ((int64_t)5000000000) /* to report what became of its records */
 
 static void producer_free(struct kafka_producer *producer) {
@@ -15,8 +16,8 @@ static void producer_free(struct kafka_producer *producer) {
 enum status kafka_producer_new(struct kafka_log *log, struct kafka_producer **producer_out, struct error *error) {
     struct kafka_producer *producer = calloc(1, sizeof *producer);
     if (!producer) return error_set(error, STATUS_NO_MEMORY, "no memory for a producer");
-    enum status status = kafka_client_new(log, KAFKA_PRODUCER, NULL, kafka_append_reported, producer,
-                                          &producer->client, error);
+    enum status status =
+        kafka_client_new(log, KAFKA_PRODUCER, NULL, kafka_append_reported, producer, &producer->client, error);
     for (int topic = 0; topic < TOPIC_COUNT && status == STATUS_OK; topic++) {
         producer->topics[topic] = rd_kafka_topic_new(producer->client->rk, log->topic_names[topic], NULL);
         if (!producer->topics[topic])
@@ -32,19 +33,16 @@ enum status kafka_producer_new(struct kafka_log *log, struct kafka_producer **pr
 
 /* --- replacing --- */
 
-/* Why it must go, or NULL. A message's own time limit is below silent_max_ms: when nothing was answered for so long
- * either no broker is there, and a new producer does no harm, or this one will never find it. */
+/* Why it must go, or NULL. No record waits longer: either no broker is there, and a new producer does no harm, or this
+ * one will never find it. What is purged with it is never sent again by anybody: no record is written twice. */
 static const char *what_is_wrong(struct kafka_log *log, struct kafka_producer *producer, int64_t now_ns) {
+    int64_t silent_max_ns = (int64_t)log->options.silent_max_ms * 1000000;
     if (atomic_load(&producer->client->is_fatal)) return "a fatal error";
     pthread_mutex_lock(&log->mutex);
-    bool has_work = producer->appends != NULL;
+    int64_t entered_ns = producer->oldest ? producer->oldest->entered_ns : now_ns;
     pthread_mutex_unlock(&log->mutex);
-    int64_t since_ns = 0;
-    if (has_work) atomic_compare_exchange_strong(&producer->waiting_since_ns, &since_ns, now_ns);
-    since_ns = atomic_load(&producer->waiting_since_ns);
-    if (since_ns != 0 && now_ns - since_ns > (int64_t)log->options.silent_max_ms * 1000000)
-        return "records wait and no broker answers";
-    return NULL;
+    bool is_stuck = now_ns - entered_ns > (silent_max_ns < WAIT_MAX_NS ? silent_max_ns : WAIT_MAX_NS);
+    return is_stuck ? "records wait and are not acknowledged" : NULL;
 }
 
 /* New appends go to the other one from here on. */
@@ -79,8 +77,8 @@ static void replace(struct kafka_log *log, struct kafka_producer *old, const cha
 
 /* --- retired ones --- */
 
-/* True once it can be freed. Callers leave soon: append() does not block. After the purge each record has a report, unless
- * the client hangs: then its records end all the same, and nobody listens to it any more. */
+/* True once it can be freed. Callers leave soon: append() does not block. After the purge each record has a report,
+ * unless the client hangs: then its records end all the same, and nobody listens to it any more. */
 static bool retire_step(struct kafka_log *log, struct kafka_producer *producer, int64_t now_ns) {
     if (atomic_load(&producer->callers) > 0) return false;
     if (!producer->is_purged) {

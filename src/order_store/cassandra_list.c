@@ -137,8 +137,7 @@ static enum status next_period(struct list_operation *list) {
 
 static enum status next_directory(struct list_operation *list) {
     size_t shards = (size_t)layout_of(list)->shards[list->scope];
-    list->entries_asked = shards < DIRECTORY_ROWS ? DIRECTORY_ROWS : shards + 1;
-    if (list->buckets_done > 0) list->entries_asked = DIRECTORY_ROWS_MAX;
+    list->entries_asked = list->buckets_done == 0 ? shards + 1 : DIRECTORY_ROWS_MAX;
     return ask(list, PAGE_DIRECTORY, 1);
 }
 
@@ -223,8 +222,8 @@ static const struct cassandra_operation_ops list_ops = {
 static uint64_t filter_hash(const struct order_store_list *request) {
     const uint8_t rest[] = {request->customer_name.data != NULL, request->has_status,
                             request->has_status ? (uint8_t)request->status : 0};
-    return XXH3_64bits_withSeed(request->customer_name.data, request->customer_name.size,
-                                XXH3_64bits(rest, sizeof rest));
+    struct bytes name = request->customer_name.data ? request->customer_name : BYTES("");
+    return XXH3_64bits_withSeed(name.data, name.size, XXH3_64bits(rest, sizeof rest));
 }
 
 static enum status list_begin(struct list_operation *list, struct order_store_list *request, struct error *error) {

@@ -6,8 +6,7 @@
 
 #define PAGE_PARTITIONS_MAX 128 /* that one page reads, of all tables; then it is short and still says where to go on */
 #define STREAMS_MAX 32          /* partitions of a listing read at a time */
-#define DIRECTORY_ROWS 16       /* asked for at first; more than CASSANDRA_SHARDS_MAX when there are so many shards */
-#define DIRECTORY_ROWS_MAX 80
+#define DIRECTORY_ROWS_MAX 80   /* asked for at a time; at first one more than there are shards: a whole bucket */
 
 _Static_assert(STREAMS_MAX >= 1 && DIRECTORY_ROWS_MAX > CASSANDRA_SHARDS_MAX, "a whole bucket fits");
 

@@ -7,6 +7,7 @@
 
 struct test_keyspaces {
     struct cql_session *session;
+    struct cql_session *loose; /* reads from one node: system_traces has two replicas even on a single one */
     char run[16]; /* of this run of the program alone */
 };
 
@@ -24,6 +25,9 @@ const char *test_contact_points(void);
 
 /* Runs a statement and gives its rows (free them); aborts with the error if it fails. */
 struct cql_result *test_query(struct test_keyspaces *keyspaces, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+struct cql_result *test_query_one(struct test_keyspaces *keyspaces, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -12,7 +12,17 @@ import unittest
 
 from launcher_case import LAUNCHER, NOT_UP, Copy, Directory, processes_of, wait_for
 from launcher import plan as plans  # launcher_case has set the path
+from launcher.directory import lock
+from launcher.jars import cache_directory
 from launcher.process import Process
+
+CROWD = 4
+
+
+def waiting_for_locks():
+    """The pids of all processes that wait for a file lock."""
+    with open('/proc/locks', encoding='ascii') as file:
+        return {int(line.split()[5]) for line in file if '->' in line}
 
 
 class RedisAlone(Directory):
@@ -23,12 +33,26 @@ class RedisAlone(Directory):
         copy.must('up', '--free-ports', '--only', 'redis', *arguments)
         return copy
 
-    def test_two_launchers_start_one(self):
-        copy = Copy(self.root, 'both')
-        command = [sys.executable, LAUNCHER, '--dir', copy.directory, 'up', '--only', 'redis', '--free-ports']
-        both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        errors = [process.communicate(timeout=60)[1] for process in both]
-        self.assertEqual([process.returncode for process in both], [0, 0], errors)
+    def crowd(self, copy, held):
+        """Lets launchers come up to a lock that is held, then on. Returns their exit codes and what they said."""
+        with lock(held):
+            command = [sys.executable, LAUNCHER, '--dir', copy.directory, 'up', '--only', 'redis', '--free-ports']
+            launchers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(CROWD)]
+            wait_for('all to wait for a lock', lambda: {launcher.pid for launcher in launchers} <= waiting_for_locks())
+        said = [launcher.communicate(timeout=60)[1] for launcher in launchers]
+        return [launcher.returncode for launcher in launchers], ''.join(said)
+
+    def test_launchers_side_by_side_make_one_plan(self):
+        copy = Copy(self.root, 'plan')
+        codes, said = self.crowd(copy, cache_directory('clusters'))
+        self.assertEqual((codes, said.count('redis starts on')), ([0] * CROWD, 1), said)
+        self.assertEqual(processes_of(copy.directory), [copy.status()['redis']['pid']])
+
+    def test_launchers_side_by_side_start_one_process(self):
+        copy = self.up('crowd')
+        copy.must('kill', 'redis')
+        codes, said = self.crowd(copy, os.path.join(copy.directory, 'redis'))
+        self.assertEqual((codes, said.count('redis starts on')), ([0] * CROWD, 1), said)
         self.assertEqual(processes_of(copy.directory), [copy.status()['redis']['pid']])
 
     def test_survives_the_group_of_its_launcher(self):
@@ -37,7 +61,7 @@ class RedisAlone(Directory):
                                      '--free-ports'], start_new_session=True, stderr=subprocess.DEVNULL)
         wait_for('redis to answer', lambda: os.path.exists(copy.record_path('redis')) and copy.run('env')[0] == 0)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(launcher.pid, signal.SIGINT)
+            os.killpg(launcher.pid, signal.SIGKILL)
         launcher.wait()
         self.assertEqual(copy.status()['redis']['state'], 'answers')
 
@@ -140,7 +164,7 @@ class RedisAlone(Directory):
         text = copy.must('help')
         for command in ('up', 'down', 'status', 'logs', 'kill', 'freeze', 'thaw', 'start', 'stop', 'wipe', 'env', 'exec',
                         'fetch', 'kafka-tool', 'nodetool'):
-            self.assertIn(f'\n    {command} ', text)
+            self.assertRegex(text, rf'\n    {command}\s')
 
 
 class Plans(Directory):

@@ -148,7 +148,15 @@ struct one_order_store {
     struct order_store base; /* first */
     struct order order;
     unsigned gets;
+    bool is_listed, is_listed_by_customer;
 };
+
+static void one_list(struct order_store *base, struct order_store_list *list) {
+    const struct one_order_store *store = (const struct one_order_store *)(const void *)base;
+    bool is_there = list->customer_name.data ? store->is_listed_by_customer : store->is_listed;
+    assert_true(list->created_after_ms < RIG_TIME_MS && list->created_before_ms > RIG_TIME_MS);
+    list->done(list, STATUS_OK, &store->order, is_there, &(struct order_store_cursor){0}, NULL);
+}
 
 static void one_get(struct order_store *base, struct order_store_get *get) {
     struct one_order_store *store = (struct one_order_store *)(void *)base;
@@ -157,7 +165,7 @@ static void one_get(struct order_store *base, struct order_store_get *get) {
     get->done(get, is_known ? STATUS_OK : STATUS_NOT_FOUND, is_known ? &store->order : NULL, RIG_TIME_MS, NULL);
 }
 
-static const struct order_store_ops one_order_ops = {.name = "one", .get = one_get};
+static const struct order_store_ops one_order_ops = {.name = "one", .get = one_get, .list = one_list};
 
 static void add_pending(struct service *service, struct uuid order_id, int64_t created_at_ms) {
     const struct order order = {.order_id = order_id, .created_at_ms = created_at_ms};
@@ -185,6 +193,26 @@ static void forgotten_orders_are_looked_up_and_taken_out(void **state) {
     }
     assert_int_equal(pending_count(service->api->pending), 1); /* the one the store does not know stays */
     assert_in_range(store.gets, 3, 6);                         /* and is asked for again */
+    service_close(service);
+}
+
+/* A store whose apply is not atomic: what a get finds must not vanish from the lists. */
+static void a_forgotten_order_stays_until_it_is_listed(void **state) {
+    struct clock_manual clock;
+    clock_manual_init(&clock, RIG_TIME_MS);
+    struct one_order_store store = {.base.ops = &one_order_ops, .order = {.order_id = {{1}}, .version = 1}};
+    struct service *service = service_open(&clock.base, &store.base, false);
+    add_pending(service, store.order.order_id, RIG_TIME_MS);
+    clock_manual_advance(&clock, 60001);
+    for (int step = 0; step < 3; step++) {
+        store.is_listed = step > 0;
+        store.is_listed_by_customer = step > 1;
+        for (int i = 0; i < 3; i++) { /* each second look begins anew at the oldest */
+            clock_manual_advance(&clock, API_RECHECK_MS);
+            pending_recheck(service->api);
+        }
+        assert_int_equal(pending_count(service->api->pending), step < 2);
+    }
     service_close(service);
 }
 
@@ -320,6 +348,7 @@ int main(void) {
         cmocka_unit_test(an_old_read_fills_nothing),
         cmocka_unit_test(an_event_during_the_read_keeps_it_out),
         cmocka_unit_test(forgotten_orders_are_looked_up_and_taken_out),
+        cmocka_unit_test(a_forgotten_order_stays_until_it_is_listed),
         cmocka_unit_test(an_old_pending_order_asks_the_store_first),
         cmocka_unit_test(pages_mix_stored_and_pending_orders),
     };

@@ -216,11 +216,14 @@ static void append_done(struct event_log_append *append, enum status status, con
 
 static void append_all(struct rig *rig, enum event_log_topic topic, struct event_log_record *records, size_t count) {
     struct append_wait wait;
-    completion_init(&wait.completion);
-    struct event_log_append append = {
-        .topic = topic, .records = records, .count = count, .done = append_done, .data = &wait};
-    event_log_append(rig->log, &append);
-    completion_wait(&wait.completion);
+    time_t until = 0;
+    do { /* UNAVAILABLE: nothing was written */
+        completion_init(&wait.completion);
+        struct event_log_append append = {
+            .topic = topic, .records = records, .count = count, .done = append_done, .data = &wait};
+        event_log_append(rig->log, &append);
+        completion_wait(&wait.completion);
+    } while (wait.status == STATUS_UNAVAILABLE && rig_wait_more(rig, &until));
     must(wait.status, "append", NULL);
 }
 

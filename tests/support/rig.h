@@ -37,7 +37,7 @@ extern const struct rig_adapters rig_embedded;
 
 struct rig {
     const struct rig_adapters *adapters;
-    void *adapters_data; /* theirs */
+    char namespace_prefix[32]; /* "" until the adapters name one */
     char directory[64];
     int32_t partition_count;
     const struct clock *clock; /* borrowed */

@@ -223,7 +223,6 @@ COMMANDS = {
 
 def parser_of_all():
     parser = argparse.ArgumentParser(prog='cluster', description='Real Kafka, Cassandra and Redis without containers.',
-                                     formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
                                      epilog=f'exit codes: {EXIT_FAILED} failed, 2 wrong usage, {EXIT_NOT_UP} not up')
     parser.add_argument('--dir', default=default_directory(),
                         help='data, logs and what `up` chose (default: $CLUSTER_DIR, else %(default)s)')

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/random.h"
 #include "event_log/kafka.h"
 
 #define TIMEOUT_MS 30000
 #define TOPICS_MAX 64
+#define LOGS_MAX 4
 
 static void make_place(char place[CONTRACT_PLACE_MAX]) {
     const char *servers = getenv("KAFKA_BOOTSTRAP_SERVERS");
@@ -20,23 +20,46 @@ static void make_place(char place[CONTRACT_PLACE_MAX]) {
     snprintf(place, CONTRACT_PLACE_MAX, "%s contract-%016llx-", servers, (unsigned long long)number);
 }
 
-static enum status open_log(const char *place, const char *namespace_prefix, int32_t partition_count,
-                            struct event_log **log_out, struct error *error) {
-    /* The log borrows these: they live as long as the process, which is short. */
-    char *servers = strdup(place), *prefix = malloc(CONTRACT_PLACE_MAX);
+static void split_place(const char *place, char servers[CONTRACT_PLACE_MAX], const char **prefix_out) {
+    snprintf(servers, CONTRACT_PLACE_MAX, "%s", place);
     char *space = strchr(servers, ' ');
     *space = '\0';
-    snprintf(prefix, CONTRACT_PLACE_MAX, "%s%s", space + 1, namespace_prefix);
-    struct event_log_kafka_options options = {.bootstrap_servers = servers,
-                                              .namespace_prefix = prefix,
+    *prefix_out = space + 1;
+}
+
+/* The logs that are open, and the texts they borrow. */
+static struct opened {
+    struct event_log *log;
+    char servers[CONTRACT_PLACE_MAX], prefix[CONTRACT_PLACE_MAX];
+} opened[LOGS_MAX];
+
+static struct opened *opened_find(const struct event_log *log) {
+    for (int i = 0; i < LOGS_MAX; i++)
+        if (opened[i].log == log) return &opened[i];
+    fail_msg("more than %d logs at once", LOGS_MAX);
+    return NULL;
+}
+
+static enum status open_log(const char *place, const char *namespace_prefix, int32_t partition_count,
+                            struct event_log **log_out, struct error *error) {
+    struct opened *slot = opened_find(NULL);
+    const char *prefix;
+    split_place(place, slot->servers, &prefix);
+    snprintf(slot->prefix, sizeof slot->prefix, "%s%s", prefix, namespace_prefix);
+    struct event_log_kafka_options options = {.bootstrap_servers = slot->servers,
+                                              .namespace_prefix = slot->prefix,
                                               .partition_count = partition_count,
                                               .connect_timeout_ms = TIMEOUT_MS,
                                               .clock = clock_system()};
-    return event_log_kafka_open(&options, log_out, error);
+    enum status status = event_log_kafka_open(&options, log_out, error);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) slot->log = *log_out;
+    return status;
 }
 
 static void close_log(struct event_log *log) {
+    struct opened *slot = opened_find(log);
     event_log_close(log);
+    slot->log = NULL;
 }
 
 /* --- removing what was made --- */
@@ -78,10 +101,9 @@ void kafka_remove_topics(const char *bootstrap_servers, const char *prefix) {
 
 static void remove_place(const char *place) {
     char servers[CONTRACT_PLACE_MAX];
-    snprintf(servers, sizeof servers, "%s", place);
-    char *space = strchr(servers, ' ');
-    *space = '\0';
-    kafka_remove_topics(servers, space + 1);
+    const char *prefix;
+    split_place(place, servers, &prefix);
+    kafka_remove_topics(servers, prefix);
 }
 
 const struct log_adapter kafka_adapter = {

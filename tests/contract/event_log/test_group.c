@@ -109,9 +109,10 @@ static void a_partition_changes_hands_by_revoke_and_release(void **state) {
     int64_t offsets[CONTRACT_PARTITIONS];
     for (int32_t i = 0; i < CONTRACT_PARTITIONS; i++)
         append_numbers(i, (uint64_t)i, 1, &offsets[i]);
-    struct event_log_consumer *first = open_member("g"), *second = open_member("g");
+    struct event_log_consumer *first = open_member("g");
     tape_assign(tapes[0], first, CONTRACT_PARTITIONS);
     tape_read(tapes[0], first, CONTRACT_PARTITIONS);
+    struct event_log_consumer *second = open_member("g"); /* only now: some logs join before the first poll */
     int revoked = poll_until_revoked(first, second, CONTRACT_PARTITIONS / 2);
     assert_true(revoked == CONTRACT_PARTITIONS / 2 || revoked == CONTRACT_PARTITIONS);
     assert_int_equal(assigned_now(tapes[1]), 0); /* not released yet */
