@@ -49,7 +49,7 @@ test-faults: ## the long fault, kill and model runs (about an hour)
 	@scripts/install_packages run test cluster
 	@scripts/build release all
 	@scripts/python_env
-	@MODEL_SEQUENCES=10000 KILL_ROUNDS=200 ctest --preset release -L 'model|faults' -j 1 --timeout 7200
+	@MODEL_SEQUENCES=10000 KILL_ROUNDS=200 MODEL_CLUSTER_SEQUENCES=200 CLUSTER_FAULT_ROUNDS=60 ctest --preset release -L 'model|faults' -j 1 --timeout 7200
 
 bench: ## ratios against nginx on this machine, as a table and JSON
 	@scripts/install_packages run bench

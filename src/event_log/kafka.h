@@ -26,14 +26,14 @@ struct event_log_kafka_options {
     int session_timeout_ms;            /* of group members; 0: 6,000 */
     int silent_max_ms;                 /* a client without contact and with work for so long is replaced; 0: 20,000 */
     const struct clock *clock;
-    const struct log *logger;          /* may be NULL: replaced clients and librdkafka's own errors are worth a line */
-    struct metrics *metrics;           /* may be NULL */
+    const struct log *logger; /* may be NULL: replaced clients and librdkafka's own errors are worth a line */
+    struct metrics *metrics;  /* may be NULL */
 };
 
-/* Opens the log. NOT_FOUND: setup has not been run (the log is returned all the same, for event_log_setup). UNAVAILABLE:
- * no broker answers; error names the address tried, what happened, and the likely remedy. INVALID: a property is unknown,
- * has a bad value, or is one that Orderly's promises rest on (acks, partitioner, commits, offset reset, group…). CONFLICT:
- * topics exist that do not fit together. Borrowed pointers outlive the log. */
+/* Opens the log. NOT_FOUND: setup has not been run (the log is returned all the same, for event_log_setup).
+ * UNAVAILABLE: no broker answers; error names the address tried, what happened, and the likely remedy. INVALID: a
+ * property is unknown, has a bad value, or is one that Orderly's promises rest on (acks, partitioner, commits, offset
+ * reset, group…). CONFLICT: topics exist that do not fit together. Borrowed pointers outlive the log. */
 enum status event_log_kafka_open(const struct event_log_kafka_options *options, struct event_log **log_out,
                                  struct error *error);
 

@@ -1,7 +1,7 @@
 /* From librdkafka's messages to a batch: one block of memory that belongs to nobody else.
  *
- * The bytes are copied. A message of librdkafka must be destroyed before its client, and keeps all that was fetched with
- * it in memory; batches outlive both consumer and log. Its headers are parsed into memory of their own anyway. */
+ * The bytes are copied. A message of librdkafka must be destroyed before its client, and keeps all that was fetched
+ * with it in memory; batches outlive both consumer and log. Its headers are parsed into memory of their own anyway. */
 #include <stdlib.h>
 
 #include "event_log/kafka_consumer.h"

@@ -81,7 +81,8 @@ enum status kafka_check(struct event_log *base, int timeout_ms, struct error *er
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         const char *name = log->topic_names[topic], *servers = log->options.bootstrap_servers;
         if (state.partition_count[topic] == 0)
-            return error_set(error, STATUS_NOT_FOUND, "Kafka at %s has no topic %s: run `orderly setup`", servers, name);
+            return error_set(error, STATUS_NOT_FOUND, "Kafka at %s has no topic %s: run `orderly setup`", servers,
+                             name);
         if (state.leaderless[topic] > 0)
             return error_set(error, STATUS_UNAVAILABLE,
                              "Kafka at %s: %d of %d partitions of %s have no leader: start the brokers that are down",
@@ -109,8 +110,10 @@ static void advise_topic(const struct kafka_log *log, enum event_log_topic topic
     if (settings->is_unclean)
         advice_add(advice, "topic %s may lose acknowledged records: set unclean.leader.election.enable=false", name);
     if (topic == TOPIC_COMMANDS && settings->has_retention)
-        advice_add(advice, "Kafka may delete commands of %s before they are processed: set retention.ms=-1 and "
-                           "retention.bytes=-1 (Orderly trims them itself)", name);
+        advice_add(advice,
+                   "Kafka may delete commands of %s before they are processed: set retention.ms=-1 and "
+                   "retention.bytes=-1 (Orderly trims them itself)",
+                   name);
 }
 
 void kafka_advise(struct event_log *base, int timeout_ms, struct advice *advice) {

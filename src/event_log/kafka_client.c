@@ -113,8 +113,8 @@ static enum status start(struct kafka_client *client, const char *group, struct 
     rd_kafka_conf_t *conf;
     enum status status = kafka_conf_new(&client->log->options, client->role, group, &conf, error);
     if (status) return status;
-    client->rk = rd_kafka_new(client->role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text,
-                              sizeof text);
+    client->rk =
+        rd_kafka_new(client->role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (!client->rk) {
         status = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE ? STATUS_NO_MEMORY : STATUS_INVALID;
         rd_kafka_conf_destroy(conf);

@@ -105,8 +105,8 @@ static void send_next(struct kafka_consumer *consumer) {
             status = STATUS_CONFLICT;
         else
             status = status_of(send_waiting(consumer));
-        if (status) failed = take_all(consumer->commits_sent.count > 0 ? &consumer->commits_sent
-                                                                       : &consumer->commits_waiting);
+        if (status)
+            failed = take_all(consumer->commits_sent.count > 0 ? &consumer->commits_sent : &consumer->commits_waiting);
     }
     pthread_mutex_unlock(&consumer->mutex);
     end_all(consumer, failed, status, "the position could not be sent");

@@ -8,8 +8,14 @@
 #define ERROR_SIZE 512
 #define NUMBER_SIZE 24
 
-enum roles { ADMIN = 1 << KAFKA_ADMIN, PRODUCER = 1 << KAFKA_PRODUCER, READER = 1 << KAFKA_READER,
-             MEMBER = 1 << KAFKA_MEMBER, CONSUMERS = READER | MEMBER, ALL = ADMIN | PRODUCER | CONSUMERS };
+enum roles {
+    ADMIN = 1 << KAFKA_ADMIN,
+    PRODUCER = 1 << KAFKA_PRODUCER,
+    READER = 1 << KAFKA_READER,
+    MEMBER = 1 << KAFKA_MEMBER,
+    CONSUMERS = READER | MEMBER,
+    ALL = ADMIN | PRODUCER | CONSUMERS
+};
 
 struct property {
     unsigned roles;
@@ -63,13 +69,38 @@ static const struct property fixed[] = {
 
 /* What else the user may not set: other names of these, what would call back into us, what is a setting of its own. */
 static const char *const refused[] = {
-    "request.required.acks", "group.id", "group.protocol", "group.remote.assignor", "group.instance.id",
-    "transactional.id", "isolation.level", "max.in.flight.requests.per.connection", "max.in.flight", "retries",
-    "message.send.max.retries", "bootstrap.servers", "metadata.broker.list", "session.timeout.ms",
-    "max.poll.interval.ms", "plugin.library.paths", "interceptors", "opaque", "default_topic_conf",
-    "auto.commit.enable", "offset.store.method", "allow.auto.create.topics", "delivery.report.only.error",
-    "enable.random.seed", "test.mock.num.brokers", "produce.offset.report", "delivery.timeout.ms", "message.timeout.ms",
-    "queuing.strategy", "consume.callback.max.messages", "log.thread.name", "topic.blacklist",
+    "request.required.acks",
+    "group.id",
+    "group.protocol",
+    "group.remote.assignor",
+    "group.instance.id",
+    "transactional.id",
+    "isolation.level",
+    "max.in.flight.requests.per.connection",
+    "max.in.flight",
+    "retries",
+    "message.send.max.retries",
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "session.timeout.ms",
+    "max.poll.interval.ms",
+    "plugin.library.paths",
+    "interceptors",
+    "opaque",
+    "default_topic_conf",
+    "auto.commit.enable",
+    "offset.store.method",
+    "allow.auto.create.topics",
+    "delivery.report.only.error",
+    "enable.random.seed",
+    "test.mock.num.brokers",
+    "produce.offset.report",
+    "delivery.timeout.ms",
+    "message.timeout.ms",
+    "queuing.strategy",
+    "consume.callback.max.messages",
+    "log.thread.name",
+    "topic.blacklist",
 };
 
 static bool is_refused(const char *name) {
@@ -121,8 +152,7 @@ static enum status set_number(rd_kafka_conf_t *conf, const char *name, int value
     return set_one(conf, name, text, "Orderly", error);
 }
 
-static enum status set_user(rd_kafka_conf_t *conf, const struct event_log_kafka_options *options,
-                            struct error *error) {
+static enum status set_user(rd_kafka_conf_t *conf, const struct event_log_kafka_options *options, struct error *error) {
     for (size_t i = 0; i < options->property_count; i++) {
         const struct kafka_property *property = &options->properties[i];
         enum status status = set_one(conf, property->name, property->value, property->setting, error);

@@ -196,7 +196,8 @@ static enum status assign_all(struct kafka_consumer *consumer, const int64_t *po
     int64_t until_ns = kafka_now_ns() + (int64_t)consumer->log->options.connect_timeout_ms * 1000000;
     for (int32_t i = 0; positions && i < consumer->partition_count; i++) {
         if (positions[i] < 0 && positions[i] != EVENT_LOG_FIRST)
-            return error_set(error, STATUS_INVALID, "position %" PRId64 " of partition %d is negative", positions[i], i);
+            return error_set(error, STATUS_INVALID, "position %" PRId64 " of partition %d is negative", positions[i],
+                             i);
         atomic_store(&consumer->partitions[i].next_offset, positions[i]);
     }
     for (;;) {

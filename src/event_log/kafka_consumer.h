@@ -24,8 +24,8 @@ struct kafka_partition {
     bool paused;
     bool is_out_of_range; /* the broker has no record at next_offset */
     _Atomic int64_t next_offset;
-    rd_kafka_queue_t *queue;      /* its records, apart from all others: so a pause just does not look */
-    rd_kafka_message_t *held;     /* taken from the queue, and too large for the last batch */
+    rd_kafka_queue_t *queue;  /* its records, apart from all others: so a pause just does not look */
+    rd_kafka_message_t *held; /* taken from the queue, and too large for the last batch */
 };
 
 struct kafka_consumer {

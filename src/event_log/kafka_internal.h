@@ -105,7 +105,7 @@ struct kafka_producer {
     struct kafka_client *client;
     rd_kafka_topic_t *topics[TOPIC_COUNT];
     struct kafka_append_work *appends, *oldest; /* under way, the newest first; under log->mutex */
-    atomic_size_t callers;             /* inside append(); grows under log->mutex only */
+    atomic_size_t callers;                      /* inside append(); grows under log->mutex only */
     /* once it is retired: the supervisor's */
     struct kafka_producer *next;
     int64_t retired_ns;
@@ -145,7 +145,7 @@ struct kafka_log {
     pthread_cond_t changed;
     struct kafka_producer *producer; /* NULL before setup */
     struct kafka_producer *retired;
-    size_t retiring; /* in that list, or just being freed */
+    size_t retiring;          /* in that list, or just being freed */
     size_t appends_under_way; /* whose done has not returned */
     size_t records_under_way, size_under_way;
     bool closing;

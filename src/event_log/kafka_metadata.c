@@ -26,8 +26,7 @@ static enum status take_metadata(const struct kafka_log *log, const rd_kafka_met
             if (found->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
                 return error_set(error, STATUS_UNAVAILABLE, "Kafka at %s refuses us the topic %s: grant its access",
                                  log->options.bootstrap_servers, found->topic);
-            if (found->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART &&
-                found->err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+            if (found->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && found->err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
                 take_topic(found, topic, state);
         }
     }

@@ -106,6 +106,19 @@ static enum status look(struct kafka_consumer *consumer, int64_t now_ns, struct 
     return status ? status : read_records(consumer, poll, error);
 }
 
+/* A member that joins hears nothing until all have joined, or the session of one that is gone is over. */
+static enum status no_contact(const struct kafka_consumer *consumer, struct error *error) {
+    bool owns_any = !consumer->is_member;
+    for (int32_t i = 0; i < consumer->partition_count; i++)
+        owns_any |= consumer->partitions[i].ownership != KAFKA_FREE;
+    if (owns_any) return kafka_unavailable(consumer->client, RD_KAFKA_RESP_ERR_NO_ERROR, "reading", error);
+    return error_set(
+        error, STATUS_UNAVAILABLE,
+        "Kafka at %s: no partitions yet: the group is being shared out anew, which can take the session of "
+        "a member that is gone (%d ms), or no broker answers",
+        consumer->log->options.bootstrap_servers, consumer->log->options.session_timeout_ms);
+}
+
 enum status kafka_poll(struct event_log_consumer *base, int timeout_ms, struct event_log_poll *poll_out,
                        struct error *error) {
     struct kafka_consumer *consumer = kafka_consumer_of(base);
@@ -122,7 +135,7 @@ enum status kafka_poll(struct event_log_consumer *base, int timeout_ms, struct e
         now_ns = kafka_now_ns();
     }
     if (poll.kind == POLL_NOTHING && consumer->client && silence_ns(consumer, now_ns) > KAFKA_AWAY_NS)
-        return kafka_unavailable(consumer->client, RD_KAFKA_RESP_ERR_NO_ERROR, "reading", error);
+        return no_contact(consumer, error);
     *poll_out = poll;
     return STATUS_OK;
 }

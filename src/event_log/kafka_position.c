@@ -31,8 +31,7 @@ static enum status find_first(struct kafka_client *client, rd_kafka_topic_partit
     for (int i = 0; i < list->cnt; i++)
         if (list->elems[i].offset < 0)
             rd_kafka_topic_partition_list_add(without, list->elems[i].topic, list->elems[i].partition);
-    if (without->cnt > 0)
-        status = kafka_position_bounds(client, without, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, error);
+    if (without->cnt > 0) status = kafka_position_bounds(client, without, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, error);
     for (int i = 0; i < without->cnt && status == STATUS_OK; i++)
         rd_kafka_topic_partition_list_set_offset(list, without->elems[i].topic, without->elems[i].partition,
                                                  without->elems[i].offset);

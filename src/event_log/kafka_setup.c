@@ -120,8 +120,8 @@ static enum status await_topic(struct kafka_log *log, enum event_log_topic topic
     }
 }
 
-/* One after the other: of two that set up at once with different numbers, the one that did not create the first topic is
- * told so before it creates any. */
+/* One after the other: of two that set up at once with different numbers, the one that did not create the first topic
+ * is told so before it creates any. */
 static enum status create_missing(struct kafka_log *log, struct kafka_topics_state *state, struct error *error) {
     const struct event_log_kafka_options *options = &log->options;
     int replication = options->replication;

@@ -9,6 +9,7 @@
 
 #define REQUEST_TIMEOUT_MS 5000
 #define IN_FLIGHT_MAX 1024
+#define SESSION_FAILING_MS 10000
 #define DRAFT_BLOCK_SIZE 65536
 #define DRAFT_BYTES_MAX (4u << 20) /* texts of one call: a batch or a largest row */
 
@@ -93,6 +94,7 @@ static struct cassandra_store *store_new(const struct order_store_cassandra_opti
     if (!store->options.local_dc) store->options.local_dc = "";
     if (store->options.request_timeout_ms <= 0) store->options.request_timeout_ms = REQUEST_TIMEOUT_MS;
     store->in_flight_max = options->in_flight_max > 0 ? options->in_flight_max : IN_FLIGHT_MAX;
+    store->session_failing_ms = SESSION_FAILING_MS;
     store->known.hashes = hashes;
     store->wake_fd = -1;
     arena_init(&store->draft.arena, DRAFT_BLOCK_SIZE, DRAFT_BYTES_MAX);

@@ -9,6 +9,7 @@
 static const struct {
     const char *part, *words;
 } reasons[] = {
+    {"uthentication failed", "wrong user or password"},
     {"refused", "connection refused"},
     {"os error 113", "no route to the host"},
     {"os error 101", "the network is unreachable"},
@@ -77,5 +78,6 @@ enum status cassandra_explain(const struct cassandra_store *store, enum cql_code
     if (found->is_away)
         return error_set(error, found->status, "Cassandra at %s does not answer (%s): %s", at,
                          reason_of(reason, found->what), found->remedy);
-    return error_set(error, found->status, "Cassandra at %s %s (%s): %s", at, found->what, reason, found->remedy);
+    return error_set(error, found->status, "Cassandra at %s %s (%s): %s", at, found->what, reason_of(reason, reason),
+                     found->remedy);
 }

@@ -11,7 +11,6 @@ enum { READS, WRITES };
 #define TURN_CALLS 32         /* of one operation before the next one's turn */
 #define TAKE_MAX 256          /* answers at a time */
 #define SWEEP_MS 100          /* between looks for requests that waited too long for room */
-#define SESSION_FAILING_MS 10000 /* without any success: the session is replaced */
 #define CONNECT_PAUSE_MS 2000 /* between attempts to replace it */
 
 void cassandra_loop_wake(struct cassandra_store *store) {
@@ -77,7 +76,7 @@ static bool is_transport(enum cql_code code) {
     return code == CQL_CLOSED || code == CQL_PANIC || (code >= CQL_NO_HOST && code <= CQL_TLS);
 }
 
-static void note_health(struct cassandra_store *store, enum cql_code code) {
+void cassandra_loop_note(struct cassandra_store *store, enum cql_code code) {
     if (!is_transport(code)) {
         store->failing_since_ns = 0;
         return;
@@ -93,7 +92,7 @@ static void take_answers(struct cassandra_store *store, struct cql_session *cql)
         count = cql_take(cql, completions, TAKE_MAX);
         for (size_t i = 0; i < count; i++) {
             store->in_flight--;
-            note_health(store, completions[i].code);
+            cassandra_loop_note(store, completions[i].code);
             cassandra_operation_answered(completions[i].data, &completions[i]);
         }
     } while (count == TAKE_MAX);
@@ -150,7 +149,7 @@ static void supervise(struct cassandra_store *store) {
     end_connector(store);
     int64_t now_ns = clock_monotonic_ns(store->options.clock);
     if (store->connector_runs || store->failing_since_ns == 0 || now_ns < store->connect_after_ns) return;
-    if (store->failed_ns - store->failing_since_ns < SESSION_FAILING_MS * INT64_C(1000000)) return;
+    if (store->failed_ns - store->failing_since_ns < store->session_failing_ms * INT64_C(1000000)) return;
     if (now_ns - store->failed_ns > CONNECT_PAUSE_MS * INT64_C(1000000)) return; /* nobody asks: nothing is known */
     store->connect_after_ns = now_ns + CONNECT_PAUSE_MS * INT64_C(1000000);
     store->connector_runs = pthread_create(&store->connector, NULL, connect_again, store) == 0;

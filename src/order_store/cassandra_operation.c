@@ -151,6 +151,7 @@ static void send_call(struct cassandra_operation *operation, uint32_t timeout_ms
     };
     enum cql_code code = cql_submit(store->session->cql, &execute, detail);
     if (code != CQL_OK) {
+        cassandra_loop_note(store, code);
         call_failed(operation, code, CQL_RETRY_SAFE, detail);
         return;
     }

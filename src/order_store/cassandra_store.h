@@ -122,6 +122,7 @@ struct cassandra_store {
     struct cassandra_known known;
     pthread_t connector;
     bool connector_runs;
+    int session_failing_ms;   /* without any success: the session is replaced */
     int64_t failing_since_ns; /* the first of the failures since the last success; 0: none */
     int64_t failed_ns;        /* the last one */
     int64_t connect_after_ns; /* not before: attempts keep a distance */
@@ -208,6 +209,8 @@ enum status cassandra_loop_start(struct cassandra_store *store, struct error *er
 void cassandra_loop_stop(struct cassandra_store *store);
 void cassandra_loop_wake(struct cassandra_store *store);
 void cassandra_loop_ready(struct cassandra_operation *operation);
+/* How a call ended, for the judgement of the session. */
+void cassandra_loop_note(struct cassandra_store *store, enum cql_code code);
 
 /* --- cassandra_session.c --- */
 

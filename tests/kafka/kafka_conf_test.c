@@ -22,12 +22,35 @@ static enum status open_with(const struct kafka_property *properties, size_t cou
 
 static void what_the_promises_rest_on_is_refused(void **state) {
     static const char *const names[] = {
-        "acks", "request.required.acks", "enable.idempotence", "partitioner", "group.id", "enable.auto.commit",
-        "enable.auto.offset.store", "auto.offset.reset", "partition.assignment.strategy", "group.protocol",
-        "group.instance.id", "transactional.id", "isolation.level", "max.in.flight",
-        "max.in.flight.requests.per.connection", "retries", "message.send.max.retries", "bootstrap.servers",
-        "metadata.broker.list", "dr_msg_cb", "rebalance_cb", "log_cb", "plugin.library.paths", "interceptors",
-        "log.queue", "statistics.interval.ms", "message.timeout.ms", "ACKS", "allow.auto.create.topics",
+        "acks",
+        "request.required.acks",
+        "enable.idempotence",
+        "partitioner",
+        "group.id",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "auto.offset.reset",
+        "partition.assignment.strategy",
+        "group.protocol",
+        "group.instance.id",
+        "transactional.id",
+        "isolation.level",
+        "max.in.flight",
+        "max.in.flight.requests.per.connection",
+        "retries",
+        "message.send.max.retries",
+        "bootstrap.servers",
+        "metadata.broker.list",
+        "dr_msg_cb",
+        "rebalance_cb",
+        "log_cb",
+        "plugin.library.paths",
+        "interceptors",
+        "log.queue",
+        "statistics.interval.ms",
+        "message.timeout.ms",
+        "ACKS",
+        "allow.auto.create.topics",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct kafka_property property = {names[i], "1", "ORDERLY_KAFKA_X"};
@@ -54,7 +77,8 @@ static void secrets_do_not_show(void **state) {
     struct kafka_property bad = {"ssl.key.pem", "hunter2", "ORDERLY_KAFKA_SSL_KEY_PEM"};
     open_with(&bad, 1, &error);
     assert_null(strstr(error.text, "hunter2"));
-    struct kafka_property wrong_place[] = {{"enable.ssl.certificate.verification.password", "hunter2", "ORDERLY_KAFKA_P"}};
+    struct kafka_property wrong_place[] = {
+        {"enable.ssl.certificate.verification.password", "hunter2", "ORDERLY_KAFKA_P"}};
     assert_int_equal(open_with(wrong_place, 1, &error), STATUS_INVALID);
     assert_null(strstr(error.text, "hunter2"));
 }
@@ -75,8 +99,8 @@ static void good_ones_pass_and_an_absent_broker_is_named(void **state) {
 }
 
 static void what_does_not_go_together_is_invalid(void **state) {
-    static const struct kafka_property both[] = {
-        {"security.protocol", "sasl_plaintext", "ORDERLY_KAFKA_X"}, {"sasl.mechanisms", "NONE-SUCH", "ORDERLY_KAFKA_Y"}};
+    static const struct kafka_property both[] = {{"security.protocol", "sasl_plaintext", "ORDERLY_KAFKA_X"},
+                                                 {"sasl.mechanisms", "NONE-SUCH", "ORDERLY_KAFKA_Y"}};
     struct error error;
     assert_int_equal(open_with(both, 2, &error), STATUS_INVALID);
     assert_true(error.text[0]);

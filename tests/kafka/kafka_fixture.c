@@ -1,6 +1,8 @@
 /* A Kafka log for one test, a broker of the tests' own, consumers and single requests. */
 #include "kafka/kafka_fixture.h"
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,7 @@
 
 #include "base/random.h"
 #include "contract/event_log/kafka_adapter.h"
+#include "support/child.h"
 #include "support/scratch.h"
 
 int64_t now_ms(void) {
@@ -63,9 +66,31 @@ void broker_do(const struct broker *broker, const char *command) {
     run(line, output, sizeof output);
 }
 
+/* A shell that waits for the end of its input, then deletes the broker. */
+static void start_guard(struct broker *broker) {
+    char line[3 * FIXTURE_TEXT_MAX];
+    int ends[2];
+    snprintf(line, sizeof line, "cat >/dev/null; %s/deploy/local/cluster --dir %s/cluster wipe; rm -rf %s",
+             SOURCE_DIRECTORY, broker->directory, broker->directory);
+    char *arguments[] = {"sh", "-c", line, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+    posix_spawnattr_init(&attributes); /* a session of its own: a signal to the test's group is not for it */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    assert_int_equal(posix_spawn(&broker->guard, "/bin/sh", &actions, &attributes, arguments, environ), 0);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[0]);
+    broker->guard_fd = ends[1];
+}
+
 void broker_start(struct broker *broker) {
     char line[3 * FIXTURE_TEXT_MAX];
     scratch_make(broker->directory);
+    start_guard(broker);
     broker_do(broker, "up --only kafka --free-ports");
     snprintf(line, sizeof line, "%s/deploy/local/cluster --dir %s/cluster exec -- printenv KAFKA_BOOTSTRAP_SERVERS",
              SOURCE_DIRECTORY, broker->directory);
@@ -74,8 +99,8 @@ void broker_start(struct broker *broker) {
 }
 
 void broker_end(struct broker *broker) {
-    broker_do(broker, "wipe");
-    scratch_remove(broker->directory);
+    close(broker->guard_fd);
+    assert_int_equal(child_wait(broker->guard, 60), 0);
 }
 
 /* --- consumers --- */
@@ -92,9 +117,8 @@ struct event_log_consumer *fixture_reader(struct fixture *fixture, enum event_lo
     int64_t positions[EVENT_LOG_PARTITIONS_MAX];
     for (int i = 0; i < EVENT_LOG_PARTITIONS_MAX; i++)
         positions[i] = EVENT_LOG_FIRST;
-    return open_consumer(fixture, &(struct event_log_consumer_options){.topic = topic,
-                                                                       .positions = from_first ? positions : NULL,
-                                                                       .batch_max = 500});
+    return open_consumer(fixture, &(struct event_log_consumer_options){
+                                      .topic = topic, .positions = from_first ? positions : NULL, .batch_max = 500});
 }
 
 struct event_log_consumer *fixture_member(struct fixture *fixture, const char *group) {

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -30,8 +31,8 @@ struct fixture {
 
 /* servers NULL: those of KAFKA_BOOTSTRAP_SERVERS. Nothing is opened yet: options may be changed. */
 void fixture_init(struct fixture *fixture, const char *servers);
-void fixture_open(struct fixture *fixture); /* sets up, too */
-void fixture_close(struct fixture *fixture);  /* and deletes the topics */
+void fixture_open(struct fixture *fixture);  /* sets up, too */
+void fixture_close(struct fixture *fixture); /* and deletes the topics */
 uint64_t fixture_replaced(const struct fixture *fixture, enum kafka_role role);
 
 int64_t now_ms(void);
@@ -41,6 +42,8 @@ int64_t now_ms(void);
 struct broker {
     char directory[FIXTURE_TEXT_MAX];
     char servers[FIXTURE_TEXT_MAX];
+    int guard_fd; /* closed, by whatever way this process ends, it ends the broker */
+    pid_t guard;
 };
 void broker_start(struct broker *broker);
 void broker_do(const struct broker *broker, const char *command); /* "kill kafka", "freeze kafka", … */

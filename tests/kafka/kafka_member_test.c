@@ -1,4 +1,5 @@
-/* Members that freeze or die: what they had is taken over in the time of a session, and a late commit changes nothing. */
+/* Members that freeze or die: what they had is taken over in the time of a session, and a late commit changes nothing.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

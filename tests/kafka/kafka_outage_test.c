@@ -161,10 +161,8 @@ static void closing_during_an_outage_is_bounded(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_frozen_broker_delays_and_loses_nothing),
-        TEST(a_killed_broker_comes_back_and_nothing_is_lost),
-        TEST(a_reader_and_a_member_live_through_a_freeze),
-        TEST(questions_end_in_time_and_name_the_broker),
+        TEST(a_frozen_broker_delays_and_loses_nothing),    TEST(a_killed_broker_comes_back_and_nothing_is_lost),
+        TEST(a_reader_and_a_member_live_through_a_freeze), TEST(questions_end_in_time_and_name_the_broker),
         TEST(closing_during_an_outage_is_bounded),
     };
     return cmocka_run_group_tests(tests, start, end);

@@ -100,11 +100,11 @@ static void large_records_come_in_bounded_batches(void **state) {
     int32_t ignored;
     for (int i = 0; i < RECORDS; i++) {
         bytes_put_u64(value, (uint64_t)i);
-        assert_int_equal(
-            rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(kafka_log_of(fixture.log)->topic_names[TOPIC_COMMANDS]),
-                              RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(value, SIZE),
-                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(&ignored), RD_KAFKA_V_END),
-            0);
+        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(kafka_log_of(fixture.log)->topic_names[TOPIC_COMMANDS]),
+                                           RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(value, SIZE),
+                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(&ignored),
+                                           RD_KAFKA_V_END),
+                         0);
     }
     assert_int_equal(rd_kafka_flush(rk, FIXTURE_WAIT_MS), 0);
     rd_kafka_destroy(rk);
@@ -139,8 +139,8 @@ static void too_much_under_way_is_full(void **state) {
     for (size_t i = 0; i < APPENDS; i++) {
         records[i] = (struct event_log_record){
             .partition = (int32_t)(i % FIXTURE_PARTITIONS), .key = BYTES("k"), .value = {value, SIZE}};
-        appends[i] = (struct event_log_append){
-            .topic = TOPIC_COMMANDS, .records = &records[i], .count = 1, .done = append_done};
+        appends[i] =
+            (struct event_log_append){.topic = TOPIC_COMMANDS, .records = &records[i], .count = 1, .done = append_done};
         event_log_append(fixture.log, &appends[i]);
     }
     for (int64_t until_ms = now_ms() + FIXTURE_WAIT_MS; atomic_load(&ended) < APPENDS && now_ms() < until_ms;)

@@ -190,14 +190,10 @@ static void topics_that_went_away_are_not_found(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(two_at_once_both_end_well),
-        TEST(of_two_that_differ_one_wins_whole),
-        TEST(topics_that_differ_do_not_open),
-        TEST(what_is_missing_is_created),
-        TEST(impossible_numbers_are_invalid),
-        TEST(setup_makes_topics_that_are_as_strong_as_can_be),
-        TEST(weak_settings_are_named),
-        TEST(topics_that_went_away_are_not_found),
+        TEST(two_at_once_both_end_well),      TEST(of_two_that_differ_one_wins_whole),
+        TEST(topics_that_differ_do_not_open), TEST(what_is_missing_is_created),
+        TEST(impossible_numbers_are_invalid), TEST(setup_makes_topics_that_are_as_strong_as_can_be),
+        TEST(weak_settings_are_named),        TEST(topics_that_went_away_are_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,7 +124,8 @@ static void a_partition_changes_hands_by_revoke_and_release(void **state) {
     tape_expect_silence(tapes[0], first); /* no more records of them */
     release_revoked(first, tapes[0]);
     for (int i = 0; i < CONTRACT_WAIT_MS / 20; i++) {
-        if (assigned_now(tapes[0]) == CONTRACT_PARTITIONS / 2 && assigned_now(tapes[1]) == CONTRACT_PARTITIONS / 2) break;
+        if (assigned_now(tapes[0]) == CONTRACT_PARTITIONS / 2 && assigned_now(tapes[1]) == CONTRACT_PARTITIONS / 2)
+            break;
         tape_poll(tapes[0], first, 10);
         tape_poll(tapes[1], second, 10);
     }
