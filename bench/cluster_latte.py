@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-LATTE = os.path.join('build', 'deps', 'latte', 'bin', 'latte')
+LATTE = os.path.abspath(os.path.join('build', 'deps', 'latte', 'bin', 'latte'))
 VERSION = '0.29.0'
 
 
@@ -18,10 +18,12 @@ def latte():
 
 def latte_rows_per_second(cluster, settings, rows, concurrency):
     """Writes that many rows into the installation's keyspace."""
-    with tempfile.NamedTemporaryFile(suffix='.json') as report:
-        subprocess.run([latte(), 'run', 'bench/orders.rn', *cluster.environment['CASSANDRA_CONTACT_POINTS'].split(','), '--quiet',
-                        '--threads', '1', '--concurrency', str(concurrency), '--warmup', '5000', '--duration', str(rows),
-                        '-P', f'keyspace="{settings["ORDERLY_NAMESPACE"]}orders"', '--output', report.name],
-                       check=True, stdout=subprocess.DEVNULL)
-        result = json.load(open(report.name))['result']
+    with tempfile.TemporaryDirectory(prefix='orderly-bench-latte-') as directory:  # it leaves a log where it runs
+        report = os.path.join(directory, 'report.json')
+        subprocess.run([latte(), 'run', os.path.abspath('bench/orders.rn'), *cluster.environment['CASSANDRA_CONTACT_POINTS'].split(','),
+                        '--quiet', '--threads', '1', '--concurrency', str(concurrency), '--warmup', '5000', '--duration', str(rows),
+                        '-P', f'keyspace="{settings["ORDERLY_NAMESPACE"]}orders"', '--output', report],
+                       check=True, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(report) as file:
+            result = json.load(file)['result']
     return result['request_count'] / result['elapsed_time_s']

@@ -185,11 +185,13 @@ impl From<&ConnectionError> for Failure {
         use ConnectionSetupRequestErrorKind as Setup;
         let (code, retry) = match error {
             ConnectionError::ConnectionSetupRequestError(setup) => match setup.get_error() {
-                Setup::DbError(answer, _) => classify_answer(answer),
-                Setup::MissingAuthentication
-                | Setup::StartAuthSessionError(_)
-                | Setup::AuthChallengeEvaluationError(_)
-                | Setup::AuthFinishError(_) => (Code::BadCredentials, Retry::No),
+                Setup::DbError(answer, text) => {
+                    let (code, retry) = classify_answer(answer);
+                    return Failure::new(code, retry, text);
+                }
+                Setup::MissingAuthentication => {
+                    return Failure::new(Code::BadCredentials, Retry::No, "it asks for a user and a password");
+                }
                 Setup::BrokenConnection(_) => (Code::NoHost, Retry::Safe),
                 _ => (Code::Protocol, Retry::No),
             },

@@ -131,17 +131,20 @@ async fn connect_driver(options: Options) -> Result<Arc<Session>, Failure> {
             }
         });
     }
-    let mut failure = Failure::new(Code::Panic, Retry::No, "cannot connect to Cassandra");
+    let (mut code, mut retry, mut reasons) = (Code::Panic, Retry::Safe, Vec::new());
     while let Some(attempt) = attempts.join_next().await {
         match attempt {
             Ok(Ok(driver)) => return Ok(driver),
-            Ok(Err((node, Failure { code, retry, text }))) => {
-                failure = Failure { code, retry, text: format!("{}; {node}: {text}", failure.text) };
+            Ok(Err((node, failure))) => {
+                if code == Code::Panic || failure.retry == Retry::No {
+                    (code, retry) = (failure.code, failure.retry); // what will not pass by itself says more
+                }
+                reasons.push(format!("{node}: {}", failure.text));
             }
-            Err(_) => {} // a panic
+            Err(_) => reasons.push("a panic inside the library".into()),
         }
     }
-    Err(failure)
+    Err(Failure::new(code, retry, format!("cannot connect to Cassandra at {}", reasons.join("; at "))))
 }
 
 /// Runs jobs until shutdown. A panic while one is started ends what was taken with it, and the next ones go on.

@@ -39,7 +39,10 @@ static void a_closed_port_is_named(void **state) {
     struct cql_options options = {.contact_points = node_address(node), .connect_timeout_ms = LIMIT_MS};
     assert_refused(&options, CQL_NO_HOST, node_address(node));
     assert_refused(&options, CQL_NO_HOST, "refused");
-    options.contact_points = "[::1]:1";
+    char both[64];
+    snprintf(both, sizeof both, "%s,[::1]:1", node_address(node));
+    options.contact_points = both;
+    assert_refused(&options, CQL_NO_HOST, node_address(node));
     assert_refused(&options, CQL_NO_HOST, "[::1]:1");
     node_stop(node);
 }
@@ -62,6 +65,7 @@ static void bad_credentials_are_told(void **state) {
     struct node *node = node_start(NULL, NODE_REFUSES_CREDENTIALS);
     struct cql_options options = {.contact_points = node_address(node), .connect_timeout_ms = LIMIT_MS};
     assert_refused(&options, CQL_BAD_CREDENTIALS, node_address(node)); /* none given, but asked for */
+    assert_refused(&options, CQL_BAD_CREDENTIALS, "asks for a user");
     options.user = "someone";
     options.password = "secret-word";
     assert_refused(&options, CQL_BAD_CREDENTIALS, node_address(node));
@@ -87,9 +91,9 @@ static void plain_text_is_no_tls(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_are_checked),          cmocka_unit_test(a_closed_port_is_named),
-        cmocka_unit_test(an_unknown_name_is_named),     cmocka_unit_test(a_silent_node_does_not_hold_up),
-        cmocka_unit_test(bad_credentials_are_told),     cmocka_unit_test(plain_text_is_no_tls),
+        cmocka_unit_test(options_are_checked),      cmocka_unit_test(a_closed_port_is_named),
+        cmocka_unit_test(an_unknown_name_is_named), cmocka_unit_test(a_silent_node_does_not_hold_up),
+        cmocka_unit_test(bad_credentials_are_told), cmocka_unit_test(plain_text_is_no_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* What the tests of src/cql share: a session, a keyspace of the test's own on a real Cassandra, requests that must succeed,
- * and a node that is not quite there (node.h). */
+/* What the tests of src/cql share: a session, a keyspace of the test's own on a real Cassandra, requests that must
+ * succeed, and a node that is not quite there (node.h). */
 #ifndef TESTS_CQL_FIXTURE_H
 #define TESTS_CQL_FIXTURE_H
 

@@ -89,7 +89,8 @@ static bool forward(int from, int to) {
     return size > 0 && write_all(to, buffer, size);
 }
 
-/* Answers one frame: OPTIONS with an empty SUPPORTED, STARTUP with AUTHENTICATE, what comes then with "bad credentials". */
+/* Answers one frame: OPTIONS with an empty SUPPORTED, STARTUP with AUTHENTICATE, what comes then with "bad
+ * credentials". */
 static bool refuse(int client) {
     static const char supported[] = "\x84\0\0\0\x06\0\0\0\x02\0", authenticate[] = "\x84\0\0\0\x03\0\0\0\x03\0\x01P",
                       bad[] = "\x84\0\0\0\0\0\0\0\x08\0\0\x01\0\0\x02no";
@@ -118,7 +119,8 @@ static void serve_pair(struct node *node, struct pair *pair, enum node_mode mode
 
 static void change(struct node *node, enum node_mode mode) {
     if (mode == NODE_DOWN) {
-        for (size_t i = 0; i < NODE_CONNECTIONS; i++) drop(&node->pairs[i]);
+        for (size_t i = 0; i < NODE_CONNECTIONS; i++)
+            drop(&node->pairs[i]);
         if (node->listener >= 0) close(node->listener);
         node->listener = -1;
     } else if (node->listener < 0) {
@@ -141,7 +143,8 @@ static void *serve(void *data) {
             ready[2 + 2 * i] = (struct pollfd){.fd = deaf ? -1 : node->pairs[i].server, .events = POLLIN};
         }
         poll(ready, 1 + 2 * NODE_CONNECTIONS, TICK_MS);
-        for (size_t i = 0; i < NODE_CONNECTIONS; i++) serve_pair(node, &node->pairs[i], mode, &ready[1 + 2 * i]);
+        for (size_t i = 0; i < NODE_CONNECTIONS; i++)
+            serve_pair(node, &node->pairs[i], mode, &ready[1 + 2 * i]);
         if (ready[0].revents & POLLIN) accept_one(node, mode);
     }
     return NULL;
@@ -150,7 +153,8 @@ static void *serve(void *data) {
 struct node *node_start(const char *upstream, enum node_mode mode) {
     struct node *node = calloc(1, sizeof *node);
     assert_non_null(node);
-    for (size_t i = 0; i < NODE_CONNECTIONS; i++) node->pairs[i] = (struct pair){-1, -1};
+    for (size_t i = 0; i < NODE_CONNECTIONS; i++)
+        node->pairs[i] = (struct pair){-1, -1};
     if (upstream) {
         int parts = sscanf(upstream, "%63[^:,]:%7[0-9]", node->upstream_host, node->upstream_port);
         assert_true(parts >= 1);
@@ -166,7 +170,8 @@ struct node *node_start(const char *upstream, enum node_mode mode) {
 
 void node_set(struct node *node, enum node_mode mode) {
     atomic_store(&node->wanted, (int)mode);
-    while (atomic_load(&node->mode) != (int)mode) poll(NULL, 0, 1);
+    while (atomic_load(&node->mode) != (int)mode)
+        poll(NULL, 0, 1);
 }
 
 const char *node_address(const struct node *node) {

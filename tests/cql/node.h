@@ -1,5 +1,6 @@
-/* A node on a port of its own that stands in front of a real one and can be frozen, cut off and brought back; or, without a
- * real one behind it, takes connections and says what the test wants. One thread; at most NODE_CONNECTIONS at a time. */
+/* A node on a port of its own that stands in front of a real one and can be frozen, cut off and brought back; or,
+ * without a real one behind it, takes connections and says what the test wants. One thread; at most NODE_CONNECTIONS at
+ * a time. */
 #ifndef TESTS_CQL_NODE_H
 #define TESTS_CQL_NODE_H
 

@@ -54,7 +54,8 @@ static size_t read_pages(struct fixture *fixture, uint32_t page_size, size_t *la
 static void pages(void **state) {
     struct fixture *fixture = *state;
     struct cql_statement *statement = must_prepare(fixture, "INSERT INTO @.rows (p, c, v) VALUES (1, ?, 0)");
-    for (int i = 0; i < ROWS; i++) must_execute(fixture->session, statement, &INT(i));
+    for (int i = 0; i < ROWS; i++)
+        must_execute(fixture->session, statement, &INT(i));
     cql_statement_free(statement);
     size_t last_rows;
     assert_int_equal(read_pages(fixture, 3, &last_rows), 4);
@@ -185,7 +186,8 @@ static bool readable(const struct cql_session *session) {
 /* Full means BUSY until completions are taken; the eventfd is readable for as long as completions wait. */
 static void in_flight_is_bounded(void **state) {
     struct fixture *fixture = *state;
-    struct cql_options options = {.contact_points = contact_points(), .max_in_flight = FEW, .connect_timeout_ms = WAIT_MS};
+    struct cql_options options = {
+        .contact_points = contact_points(), .max_in_flight = FEW, .connect_timeout_ms = WAIT_MS};
     struct fixture second = {.session = connect_to(&options)};
     memcpy(second.keyspace, fixture->keyspace, sizeof second.keyspace);
     struct cql_statement *statement = must_prepare(&second, "INSERT INTO @.rows (p, c) VALUES (5, ?)");
@@ -194,10 +196,12 @@ static void in_flight_is_bounded(void **state) {
         char error[CQL_ERROR_SIZE] = "";
         const struct cql_value *values = &INT(round);
         struct cql_execute request = request_of(&statement, &values);
-        for (int i = 0; i < FEW; i++) must_submit(second.session, &request);
+        for (int i = 0; i < FEW; i++)
+            must_submit(second.session, &request);
         assert_code(cql_submit(second.session, &request, error), CQL_BUSY, error);
         int64_t deadline = now_ms() + WAIT_MS;
-        do cql_stats(second.session, &stats);
+        do
+            cql_stats(second.session, &stats);
         while (stats.completed < (uint64_t)FEW * (round + 1) && now_ms() < deadline && poll(NULL, 0, 1) == 0);
         assert_int_equal(stats.in_flight, FEW); /* completed, but not taken */
         assert_code(cql_submit(second.session, &request, error), CQL_BUSY, error);
@@ -272,12 +276,14 @@ static void each_request_is_completed_once(void **state) {
         taken += count;
     }
     atomic_store(&stop, true);
-    for (int i = 0; i < SENDERS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < SENDERS; i++)
+        pthread_join(threads[i], NULL);
     cql_statement_free(statement);
     assert_int_equal(taken, SENDERS * EACH);
     assert_int_equal(wrong, 0);
     for (int i = 0; i < SENDERS; i++)
-        for (int j = 0; j < EACH; j++) assert_int_equal(completions[i][j], 1);
+        for (int j = 0; j < EACH; j++)
+            assert_int_equal(completions[i][j], 1);
     assert_int_equal(value_of(fixture, 100, 99), EACH - 1);
 }
 

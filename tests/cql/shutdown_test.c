@@ -15,8 +15,8 @@ static int open_shutdown(void **state) {
     return 0;
 }
 
-static struct cql_session *session_with_many_under_way(struct fixture *fixture, struct node *node,
-                                                       enum node_mode mode, struct cql_statement **statement_out) {
+static struct cql_session *session_with_many_under_way(struct fixture *fixture, struct node *node, enum node_mode mode,
+                                                       struct cql_statement **statement_out) {
     struct cql_options options = {.contact_points = node_address(node), .connect_timeout_ms = WAIT_MS};
     struct fixture own = {.session = connect_to(&options)};
     memcpy(own.keyspace, fixture->keyspace, sizeof own.keyspace);

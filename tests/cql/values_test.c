@@ -49,7 +49,8 @@ static void types_and_limits(void **state) {
     struct cql_statement *statement = insert(fixture);
     uint8_t *big = malloc(BIG_SIZE);
     assert_non_null(big);
-    for (size_t i = 0; i < BIG_SIZE; i++) big[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < BIG_SIZE; i++)
+        big[i] = (uint8_t)(i * 7);
     static const struct {
         bool flag;
         int64_t number, big;
@@ -57,10 +58,15 @@ static void types_and_limits(void **state) {
 
     for (int key = 0; key < 4; key++) {
         size_t size = key == 0 ? BIG_SIZE : (size_t)key;
-        struct cql_value values[] = {
-            INT(key),         BOOLEAN(samples[key].flag),         INT(samples[key].number), BIGINT(samples[key].big),
-            TIMESTAMP(1700000000123 * (key % 2 ? -1 : 1)), UUID(ID), TEXT(ACCENTS, strlen(ACCENTS)), TEXT("plain", 5),
-            BLOB(big, size)};
+        struct cql_value values[] = {INT(key),
+                                     BOOLEAN(samples[key].flag),
+                                     INT(samples[key].number),
+                                     BIGINT(samples[key].big),
+                                     TIMESTAMP(1700000000123 * (key % 2 ? -1 : 1)),
+                                     UUID(ID),
+                                     TEXT(ACCENTS, strlen(ACCENTS)),
+                                     TEXT("plain", 5),
+                                     BLOB(big, size)};
         must_execute(fixture->session, statement, values);
         struct cql_result *result = read_back(fixture, key);
         assert_cell(result, 0, samples[key].flag ? "\1" : "\0", 1);
@@ -98,7 +104,8 @@ static void null_and_empty_differ(void **state) {
     struct cql_value empty[9] = {INT(11), NONE, NONE, NONE, NONE, NONE, TEXT(NULL, 0), TEXT("", 0), BLOB(NULL, 0)};
     must_execute(fixture->session, statement, empty);
     result = read_back(fixture, 11);
-    for (size_t column = 5; column < 8; column++) assert_cell(result, column, "", 0);
+    for (size_t column = 5; column < 8; column++)
+        assert_cell(result, column, "", 0);
     cql_result_free(result);
     cql_statement_free(statement);
 }

@@ -157,6 +157,38 @@ static void closing_during_an_outage_is_bounded(void **state) {
     load_free(load);
 }
 
+/* --- too much at once --- */
+
+static _Atomic size_t ended, full;
+
+static void append_done(struct event_log_append *append, enum status status, const char *error_text) {
+    atomic_fetch_add(&full, status == STATUS_FULL);
+    atomic_fetch_add(&ended, 1);
+}
+
+static void what_is_under_way_is_bounded(void **state) {
+    enum { APPENDS = 120, SIZE = 900000, FIT = KAFKA_SIZE_UNDER_WAY_MAX / SIZE };
+    static struct event_log_append appends[APPENDS];
+    static struct event_log_record records[APPENDS];
+    char *value = calloc(1, SIZE);
+    assert_non_null(value);
+    assert_int_equal(fixture_append(&fixture, 0, 1, NULL), STATUS_OK); /* it is connected */
+    broker_do(&broker, "freeze kafka");
+    for (size_t i = 0; i < APPENDS; i++) {
+        records[i] = (struct event_log_record){.partition = (int32_t)(i % FIXTURE_PARTITIONS), .value = {value, SIZE}};
+        appends[i] =
+            (struct event_log_append){.topic = TOPIC_COMMANDS, .records = &records[i], .count = 1, .done = append_done};
+        event_log_append(fixture.log, &appends[i]);
+    }
+    assert_int_equal(atomic_load(&full), APPENDS - FIT); /* at once */
+    broker_do(&broker, "thaw kafka");
+    for (int64_t until_ms = now_ms() + FIXTURE_WAIT_MS; atomic_load(&ended) < APPENDS && now_ms() < until_ms;)
+        sleep_ms(10);
+    assert_int_equal(atomic_load(&ended), APPENDS);
+    assert_int_equal(fixture_append(&fixture, 0, 1, NULL), STATUS_OK); /* there is room again */
+    free(value);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {

@@ -120,37 +120,6 @@ static void large_records_come_in_bounded_batches(void **state) {
     free(value);
 }
 
-/* --- too much at once --- */
-
-static _Atomic size_t ended, full;
-
-static void append_done(struct event_log_append *append, enum status status, const char *error_text) {
-    assert_true(status == STATUS_OK || status == STATUS_FULL);
-    atomic_fetch_add(&full, status == STATUS_FULL);
-    atomic_fetch_add(&ended, 1);
-}
-
-static void too_much_under_way_is_full(void **state) {
-    enum { APPENDS = 120, SIZE = 900000 };
-    static struct event_log_append appends[APPENDS];
-    static struct event_log_record records[APPENDS];
-    char *value = calloc(1, SIZE);
-    assert_non_null(value);
-    for (size_t i = 0; i < APPENDS; i++) {
-        records[i] = (struct event_log_record){
-            .partition = (int32_t)(i % FIXTURE_PARTITIONS), .key = BYTES("k"), .value = {value, SIZE}};
-        appends[i] =
-            (struct event_log_append){.topic = TOPIC_COMMANDS, .records = &records[i], .count = 1, .done = append_done};
-        event_log_append(fixture.log, &appends[i]);
-    }
-    for (int64_t until_ms = now_ms() + FIXTURE_WAIT_MS; atomic_load(&ended) < APPENDS && now_ms() < until_ms;)
-        kafka_event_fd_wait(-1, kafka_now_ns() + 10000000);
-    assert_int_equal(atomic_load(&ended), APPENDS);
-    assert_true(atomic_load(&full) > 0);
-    assert_int_equal(fixture_append(&fixture, 0, 1, NULL), STATUS_OK); /* there is room again */
-    free(value);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -158,7 +127,6 @@ int main(void) {
         TEST(librdkafkas_partitioner_agrees),
         TEST(a_strangers_records_are_read_as_they_are),
         TEST(large_records_come_in_bounded_batches),
-        TEST(too_much_under_way_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,8 @@
 
 CLUSTER_FAULT_ROUNDS (3) rounds: three on the cluster of `make test`, chosen to hit Kafka, Cassandra and a consumer; more
 than that in blocks, by turns on one node and on three, victims and moments from CLUSTER_FAULT_SEED (1). The rounds that
-passed are kept in CLUSTER_FAULT_STATE, so that a long run may take several sittings. CLUSTER_FAULT_ONLY=17 repeats one.
+passed are kept in CLUSTER_FAULT_STATE, so that a long run may take several sittings. CLUSTER_FAULT_ONLY=17 repeats one;
+CLUSTER_FAULT_GO_ON=1 goes on with the next round after one that failed.
 FAULT_ENGINE=embedded runs the same on one data directory, with processes alone as victims.
 """
 import contextlib
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 import time
+import traceback
 
 from installation import BINARY, Cluster, Embedded, Installation, Services
 from ledger import Ledger
@@ -22,6 +24,7 @@ ROUNDS = int(os.environ.get('CLUSTER_FAULT_ROUNDS', QUICK))
 SEED = os.environ.get('CLUSTER_FAULT_SEED', '1')
 STATE = os.environ.get('CLUSTER_FAULT_STATE', '') if ROUNDS > QUICK else ''
 ONLY = os.environ.get('CLUSTER_FAULT_ONLY', '')
+GO_ON = bool(os.environ.get('CLUSTER_FAULT_GO_ON'))
 ENGINE = os.environ.get('FAULT_ENGINE', 'cluster')
 DIRECTORY = os.environ.get('CLUSTER_DIR', 'build/cluster')
 BLOCK = 5   # rounds on one installation: what is in it already is part of what the next round must keep
@@ -99,23 +102,45 @@ def engine_of(services, number):
     return (lambda root: Cluster(services, namespace, root)) if services else Embedded
 
 
-def run_block(numbers, state):
-    with services_for(numbers[0]) as services:
-        installation = Installation(engine_of(services, numbers[0]), Ledger, keep=True)
-        names = list(MEMBERS) + (services.names if services else [])
-        try:
-            for name, command in MEMBERS.items():
-                installation.add(name, command)
-            installation.wait_until_ready()
-            watch = Watch(installation)
-            for number in numbers:
-                one(installation, watch, number, blows_of(number, names))
-                state.note(number)
-            installation.keep = False
-        finally:
-            if installation.keep:
-                print(f'FAILED: seed {SEED}, logs and ledger in {installation.root}', flush=True)
-            installation.close()
+def run_block(services, numbers, state):
+    """Rounds on one installation, until one fails: then numbers holds those not run, and its error is raised."""
+    installation = Installation(engine_of(services, numbers[0]), Ledger, keep=True)
+    names = list(MEMBERS) + (services.names if services else [])
+    try:
+        for name, command in MEMBERS.items():
+            installation.add(name, command)
+        installation.wait_until_ready()
+        watch = Watch(installation)
+        while numbers:
+            number = numbers.pop(0)
+            one(installation, watch, number, blows_of(number, names))
+            state.note(number)
+        installation.keep = False
+    finally:
+        if installation.keep:
+            print(f'FAILED: seed {SEED}, logs and ledger in {installation.root}', flush=True)
+        installation.close()
+
+
+def run_blocks(left, state):
+    """Returns how many rounds failed: at most one unless GO_ON."""
+    blocks, failed = {}, 0
+    for number in left:
+        blocks.setdefault(number // BLOCK, []).append(number)
+    for numbers in blocks.values():
+        with services_for(numbers[0]) as services:
+            while numbers:
+                count = len(numbers)
+                try:
+                    run_block(services, numbers, state)
+                except Exception:
+                    traceback.print_exc()
+                    failed += 1
+                    if services:
+                        services.up()   # what the failed round left frozen or dead
+                    if not GO_ON or len(numbers) == count:
+                        return failed
+    return failed
 
 
 def one(installation, watch, number, blows):
@@ -134,11 +159,9 @@ def main():
     left = [int(ONLY)] if ONLY else state.left()
     if len(left) < ROUNDS and not ONLY:
         print(f'{ROUNDS - len(left)} of {ROUNDS} rounds passed in earlier sittings')
-    blocks = {}
-    for number in left:
-        blocks.setdefault(number // BLOCK, []).append(number)
-    for numbers in blocks.values():
-        run_block(numbers, state)
+    failed = run_blocks(left, state)
+    if failed:
+        return 1
     if not ONLY:
         other = state.finish()
         print(f'{ROUNDS} rounds: nothing lost, doubled, turned back or changed'
