@@ -42,8 +42,8 @@ void kafka_client_take_error(struct kafka_client *client, rd_kafka_event_t *even
     if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) atomic_store(&client->is_fatal, true);
 }
 
-/* How long ago each broker was last heard from stands in librdkafka's statistics; readers and members fetch or send a
- * heartbeat at least every 2 seconds, so silence means something. */
+/* How long ago each broker was last heard from stands in librdkafka's statistics. Readers and members ask for something
+ * at least once a second (see kafka_conf.c), so silence means something. */
 static void take_statistics(struct kafka_client *client, rd_kafka_event_t *event) {
     static const char name[] = "\"rxidle\":";
     int64_t idle_us = INT64_MAX;

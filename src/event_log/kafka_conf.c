@@ -39,11 +39,13 @@ static const struct property defaults[] = {
     {PRODUCER, "retry.backoff.ms", "50", false},
     /* Each partition has a queue of its own, so these count for one: 12 of them stay small, and yet hold what is read
      * in the second that versions before 2.2 may take to look at a full queue again. */
-    {CONSUMERS, "queued.max.messages.kbytes", "2048", false},
+    {CONSUMERS, "queued.max.messages.kbytes", "1024", false},
     {CONSUMERS, "fetch.message.max.bytes", "1048576", false},
-    {CONSUMERS, "fetch.max.bytes", "8388608", false},
+    {CONSUMERS, "fetch.max.bytes", "4194304", false},
     {CONSUMERS, "fetch.wait.max.ms", "250", false}, /* also how soon a partition that has room again is asked for */
     {CONSUMERS, "fetch.error.backoff.ms", "100", false},
+    /* A member that waits for a group to settle, and a paused reader, hear nothing else from a broker. */
+    {CONSUMERS, "topic.metadata.refresh.interval.ms", "1000", false},
     {CONSUMERS, "fetch.queue.backoff.ms", "20", true},
     {MEMBER, "heartbeat.interval.ms", "1500", false},
 };

@@ -34,6 +34,7 @@ enum status kafka_consumer_connect(struct kafka_consumer *consumer, struct error
     }
     consumer->group_queue = rd_kafka_queue_get_consumer(client->rk);
     kafka_queue_ring(consumer->group_queue, consumer->wake_fd);
+    consumer->joining_since_ns = consumer->is_member ? kafka_now_ns() : 0;
     pthread_mutex_lock(&consumer->mutex);
     consumer->client = client;
     pthread_mutex_unlock(&consumer->mutex);

@@ -43,6 +43,7 @@ struct kafka_consumer {
     rd_kafka_queue_t *group_queue;
     rd_kafka_topic_partition_list_t *assigning; /* told by the group, not taken yet */
     bool is_revoking;                           /* the group waits for all to be released */
+    int64_t joining_since_ns;                   /* members: the group owes us an assignment; 0: it gave one */
     bool must_restart;                          /* fetching goes on at the partitions' next offsets */
     int32_t next_partition;                     /* to read from, in turn */
     size_t batch_max;

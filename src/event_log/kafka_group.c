@@ -25,6 +25,7 @@ static void take_assigned(struct kafka_consumer *consumer, const rd_kafka_topic_
     kafka_group_lose(consumer); /* nothing is ours any more, unless librdkafka forgot to say so */
     if (consumer->assigning) rd_kafka_topic_partition_list_destroy(consumer->assigning);
     consumer->assigning = rd_kafka_topic_partition_list_copy(list);
+    consumer->joining_since_ns = 0;
 }
 
 static void take_revoked(struct kafka_consumer *consumer) {
@@ -88,6 +89,7 @@ static enum status hand_over(struct kafka_consumer *consumer, struct error *erro
     for (int32_t i = 0; i < consumer->partition_count; i++)
         kafka_consumer_own(consumer, i, KAFKA_FREE);
     consumer->is_revoking = false;
+    consumer->joining_since_ns = kafka_now_ns();
     rd_kafka_resp_err_t code = rd_kafka_assign(consumer->client->rk, NULL);
     return code ? kafka_unavailable(consumer->client, code, "handing partitions over", error) : STATUS_OK;
 }

@@ -19,7 +19,7 @@
 #define KAFKA_RECORDS_UNDER_WAY_MAX 100000   /* appended, no delivery report yet; beyond that: FULL */
 #define KAFKA_SIZE_UNDER_WAY_MAX (64u << 20) /* bytes of these, but always one append */
 #define KAFKA_TICK_MS 250                    /* how often the supervisor looks when nothing happens */
-#define KAFKA_AWAY_NS ((int64_t)3000000000)  /* without contact for so long, a consumer's log does not answer */
+#define KAFKA_AWAY_NS ((int64_t)4000000000)  /* without contact for so long, a consumer's log does not answer */
 #define KAFKA_POLL_MAX_MS 60000              /* a member that does not poll, or let go, for so long is expelled */
 #define KAFKA_TEARDOWNS_MAX 16               /* clients being torn down; at that many none is replaced */
 

@@ -3,28 +3,20 @@
 #include "event_log/kafka_consumer.h"
 
 #define LOOK_NS ((int64_t)KAFKA_TICK_MS * 1000000)
+#define JOIN_MAX_NS ((int64_t)KAFKA_POLL_MAX_MS * 1500000) /* members that do not let go are expelled well before */
 
 /* --- the client --- */
 
-static bool has_fetched(const struct kafka_consumer *consumer) {
-    for (int32_t i = 0; i < consumer->partition_count; i++) {
-        const struct kafka_partition *partition = &consumer->partitions[i];
-        if (partition->ownership == KAFKA_OWNED && partition->queue && rd_kafka_queue_length(partition->queue) > 0)
-            return true;
-    }
-    return false;
-}
-
-/* Since when no broker was heard from. A paused reader whose queues are full asks for nothing: that is no silence. */
 static int64_t silence_ns(const struct kafka_consumer *consumer, int64_t now_ns) {
-    int64_t silence = now_ns - atomic_load(&consumer->client->contact_ns);
-    return silence > KAFKA_AWAY_NS && has_fetched(consumer) ? 0 : silence;
+    return now_ns - atomic_load(&consumer->client->contact_ns);
 }
 
 static const char *what_is_wrong(struct kafka_consumer *consumer, int64_t now_ns) {
     if (atomic_load(&consumer->client->is_fatal)) return "a fatal error";
     if (silence_ns(consumer, now_ns) > (int64_t)consumer->log->options.silent_max_ms * 1000000)
         return "no contact with a broker";
+    if (consumer->joining_since_ns != 0 && now_ns - consumer->joining_since_ns > JOIN_MAX_NS)
+        return "the group came to no end";
     return kafka_commit_is_silent(consumer) ? "a commit was not answered" : NULL;
 }
 

@@ -20,8 +20,8 @@ static const char *const read_labels[KIND_COUNT] = {
 
 static void register_metrics(struct cassandra_store *store, struct metrics *metrics) {
     store->metrics = (struct cassandra_metrics){
-        .apply_seconds = metrics_histogram(metrics, "orderly_store_apply_seconds",
-                                           "Time from an apply to its durable commit.", ""),
+        .apply_seconds =
+            metrics_histogram(metrics, "orderly_store_apply_seconds", "Time from an apply to its durable commit.", ""),
         .apply_changes = metrics_sizes(metrics, "orderly_store_apply_changes", "Changes in one apply.", ""),
         .page_partitions = metrics_sizes(metrics, "orderly_store_page_partitions",
                                          "Partitions of Cassandra read for one page of orders.", ""),

@@ -9,7 +9,7 @@
  * The same change writes the same cells at the same write time, however often and from wherever it is repeated. */
 #include "order_store/cassandra_writes.h"
 
-#define ORDER_SIZE_MAX (128u << 10) /* bytes; an order at all limits has about 118 KiB */
+#define ORDER_SIZE_MAX (128u << 10)       /* bytes; an order at all limits has about 118 KiB */
 #define CREATED_AT_MS_MAX 253402300799999 /* the end of the year 9999 */
 
 enum apply_step { STEP_READ, STEP_HISTORY, STEP_LISTINGS, STEP_UNLIST, STEP_END };
@@ -17,9 +17,9 @@ enum apply_step { STEP_READ, STEP_HISTORY, STEP_LISTINGS, STEP_UNLIST, STEP_END 
 struct apply_operation {
     struct cassandra_operation operation;
     struct order_store_apply *request;
-    enum apply_step step; /* the next one */
-    size_t *reads;        /* of which change each call of the first step is */
-    bool *is_left_out;    /* by change */
+    enum apply_step step;           /* the next one */
+    size_t *reads;                  /* of which change each call of the first step is */
+    bool *is_left_out;              /* by change */
     struct cassandra_writes writes; /* of the step */
 };
 

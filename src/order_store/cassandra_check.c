@@ -6,7 +6,8 @@
 
 #define NAME_MAX_SIZE 256
 
-/* --- check: one small read on the way of all requests, so that the loop learns of a session that is beyond repair --- */
+/* --- check: one small read on the way of all requests, so that the loop learns of a session that is beyond repair ---
+ */
 
 struct check_operation {
     struct cassandra_operation operation;
@@ -71,17 +72,17 @@ static enum status run_check(struct cassandra_store *store, int timeout_ms, stru
 }
 
 /* Somebody may have set the keyspace up since this store was opened. */
-static enum status prepare_late(struct cassandra_store *store, struct error *error) {
+static enum status prepare_late(struct cassandra_store *store, int timeout_ms, struct error *error) {
     struct cassandra_session *session = cassandra_session_hold(store);
     enum status status = STATUS_OK;
-    if (!atomic_load(&session->is_set_up)) status = cassandra_session_prepare(store, session, error);
+    if (!atomic_load(&session->is_set_up)) status = cassandra_session_prepare(store, session, timeout_ms, error);
     cassandra_session_release(store, session);
     return status;
 }
 
 enum status cassandra_check(struct order_store *base, int timeout_ms, struct error *error) {
     struct cassandra_store *store = cassandra_of(base);
-    enum status status = prepare_late(store, error);
+    enum status status = prepare_late(store, timeout_ms, error);
     if (status != STATUS_OK) return status;
     struct check_wait wait = {.error = error};
     pthread_mutex_init(&wait.mutex, NULL);
@@ -95,7 +96,8 @@ enum status cassandra_check(struct order_store *base, int timeout_ms, struct err
                          "the keyspace %s has tables of version %s; this program knows version %d: use a newer one",
                          store->keyspace, wait.version, CASSANDRA_SCHEMA_VERSION);
     if (atoi(wait.version) < 1)
-        return error_set(error, STATUS_NOT_FOUND, "the keyspace %s is not set up: run `orderly setup`", store->keyspace);
+        return error_set(error, STATUS_NOT_FOUND, "the keyspace %s is not set up: run `orderly setup`",
+                         store->keyspace);
     return STATUS_OK;
 }
 
@@ -150,10 +152,11 @@ static void advise_gc_grace(struct advisor *advisor) {
         if (cassandra_cell_integer(rows, row, 0, &value) && value < grace_s) grace_s = value;
     cql_result_free(rows);
     if (grace_s < retention_s)
-        advice_add(advisor->advice,
-                   "gc_grace_seconds of %s is %lld, but the log keeps commands for %lld s: a replay could bring deleted "
-                   "listing rows back; raise it, or lower the retention of commands",
-                   advisor->store->keyspace, (long long)grace_s, (long long)retention_s);
+        advice_add(
+            advisor->advice,
+            "gc_grace_seconds of %s is %lld, but the log keeps commands for %lld s: a replay could bring deleted "
+            "listing rows back; raise it, or lower the retention of commands",
+            advisor->store->keyspace, (long long)grace_s, (long long)retention_s);
 }
 
 static void advise_commitlog(struct advisor *advisor) {
@@ -162,9 +165,10 @@ static void advise_commitlog(struct advisor *advisor) {
     if (rows) cassandra_cell_text(rows, 0, 0, mode, sizeof mode);
     cql_result_free(rows);
     if (strcmp(mode, "periodic") == 0)
-        advice_add(advisor->advice,
-                   "Cassandra's commitlog_sync is periodic: a node that loses power loses its last writes, and only its "
-                   "other copies have them; `batch` or `group` in cassandra.yaml waits for the disk");
+        advice_add(
+            advisor->advice,
+            "Cassandra's commitlog_sync is periodic: a node that loses power loses its last writes, and only its "
+            "other copies have them; `batch` or `group` in cassandra.yaml waits for the disk");
 }
 
 static void advise_schema(struct advisor *advisor) {

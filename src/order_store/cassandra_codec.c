@@ -211,8 +211,8 @@ static bool read_fields(const struct cql_result *result, size_t row, struct orde
 static enum status corrupt(const struct order *order, const char *table, struct error *error) {
     char text[UUID_TEXT_SIZE];
     uuid_format(&order->order_id, text);
-    return error_set(error, STATUS_CORRUPT, "order %s: its row in the table %s cannot be read (version %u)", text, table,
-                     (unsigned)order->version);
+    return error_set(error, STATUS_CORRUPT, "order %s: its row in the table %s cannot be read (version %u)", text,
+                     table, (unsigned)order->version);
 }
 
 enum status cassandra_read_order(const struct cql_result *result, size_t row, const char *table, struct arena *arena,

@@ -1,5 +1,5 @@
-/* The store's thread: it takes new requests and Cassandra's answers, sends calls as far as there is room, and replaces a
- * session that does not come back. */
+/* The store's thread: it takes new requests and Cassandra's answers, sends calls as far as there is room, and replaces
+ * a session that does not come back. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -102,12 +102,8 @@ static void take_answers(struct cassandra_store *store, struct cql_session *cql)
 
 static void *connect_again(void *data) {
     struct cassandra_store *store = data;
-    struct cassandra_session *session = NULL;
-    enum status status = cassandra_session_open(store, &session, NULL);
-    if (status != STATUS_OK) {
-        cassandra_session_free(session);
-        session = NULL;
-    }
+    struct cassandra_session *session = NULL; /* stays so if there is no connection */
+    cassandra_session_open(store, &session, NULL);
     pthread_mutex_lock(&store->mutex);
     store->new_session = session;
     store->connector_ended = true;

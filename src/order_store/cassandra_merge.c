@@ -121,12 +121,11 @@ static bool has_dry(const struct list_operation *list, size_t end) {
     return false;
 }
 
-static enum status take_row(struct list_operation *list, struct page_stream *stream,
-                            const struct page_position *head) {
+static enum status take_row(struct list_operation *list, struct page_stream *stream, const struct page_position *head) {
     struct cassandra_operation *operation = &list->operation;
     struct order *order = &list->orders[list->count];
-    enum status status = cassandra_read_order(stream->rows, stream->row, "listing", &operation->arena, order,
-                                              &operation->error);
+    enum status status =
+        cassandra_read_order(stream->rows, stream->row, "listing", &operation->arena, order, &operation->error);
     if (status != STATUS_OK) return status;
     stream->row++;
     stream->from = list->position = *head;

@@ -71,8 +71,7 @@ static void end(struct cassandra_operation *operation) {
     metric_observe_ns(operation->seconds, clock_monotonic_ns(store->options.clock) - operation->started_ns);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
         metric_add(store->metrics.failures, 1);
-        if (!operation->error.text[0])
-            error_set(&operation->error, status, "order store: %s", status_name(status));
+        if (!operation->error.text[0]) error_set(&operation->error, status, "order store: %s", status_name(status));
     }
     operation->ops->finish(operation, status, status == STATUS_OK ? NULL : operation->error.text);
     cassandra_operation_free(operation);
@@ -110,7 +109,8 @@ void cassandra_operation_begin(struct cassandra_operation *operation) {
         advance(operation);
         return;
     }
-    error_set(&operation->error, STATUS_UNAVAILABLE, "the keyspace %s is not set up: run `orderly setup`", store->keyspace);
+    error_set(&operation->error, STATUS_UNAVAILABLE, "the keyspace %s is not set up: run `orderly setup`",
+              store->keyspace);
     cassandra_operation_fail(operation, STATUS_UNAVAILABLE, NULL);
     end(operation);
 }

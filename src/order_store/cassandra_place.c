@@ -1,5 +1,5 @@
-/* Where in the listings an order is: a pure function of the order, so that a replay hits the same cells; and a memory of
- * the partitions that the directory is known to name. */
+/* Where in the listings an order is: a pure function of the order, so that a replay hits the same cells; and a memory
+ * of the partitions that the directory is known to name. */
 #include <xxhash.h>
 
 #include "order_store/cassandra_store.h"

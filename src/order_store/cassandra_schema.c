@@ -59,7 +59,8 @@ static enum status count_nodes(struct placement *place, const struct cql_result 
 
 static enum status find_place(const struct cassandra_store *store, struct cassandra_session *session,
                               struct placement *place, struct error *error) {
-    static const char *const tables[] = {"SELECT data_center FROM system.local", "SELECT data_center FROM system.peers"};
+    static const char *const tables[] = {"SELECT data_center FROM system.local",
+                                         "SELECT data_center FROM system.peers"};
     const char *wanted = store->options.local_dc;
     enum status status = STATUS_OK;
     *place = (struct placement){.nodes = 0};
@@ -70,8 +71,8 @@ static enum status find_place(const struct cassandra_store *store, struct cassan
         cql_result_free(rows);
     }
     if (status == STATUS_OK && (place->nodes == 0 || strpbrk(place->dc, "'\"\\")))
-        return error_set(error, STATUS_INVALID, "the cluster has no data centre \"%s\": correct ORDERLY_CASSANDRA_LOCAL_DC",
-                         wanted);
+        return error_set(error, STATUS_INVALID,
+                         "the cluster has no data centre \"%s\": correct ORDERLY_CASSANDRA_LOCAL_DC", wanted);
     return status;
 }
 
@@ -146,8 +147,10 @@ static enum status apply_schema(const struct cassandra_store *store, struct cass
 static enum status await_index(const struct cassandra_store *store, struct cassandra_session *session,
                                struct error *error) {
     char cql[256], detail[CQL_ERROR_SIZE] = "";
-    snprintf(cql, sizeof cql, "SELECT order_id FROM %s.listing WHERE scope = 'all' AND bucket = 0 AND shard = 0"
-                              " AND status = 'created' LIMIT 1", store->keyspace);
+    snprintf(cql, sizeof cql,
+             "SELECT order_id FROM %s.listing WHERE scope = 'all' AND bucket = 0 AND shard = 0"
+             " AND status = 'created' LIMIT 1",
+             store->keyspace);
     enum cql_code code = CQL_OK;
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         if (attempt) pause_ms(ATTEMPT_PAUSE_MS);
@@ -160,11 +163,11 @@ static enum status await_index(const struct cassandra_store *store, struct cassa
 enum status cassandra_setup(struct order_store *base, struct error *error) {
     struct cassandra_store *store = cassandra_of(base);
     struct cassandra_session *session = cassandra_session_hold(store);
-    enum status status = cassandra_session_prepare(store, session, error);
+    enum status status = cassandra_session_prepare(store, session, STATEMENT_TIMEOUT_MS, error);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
         status = apply_schema(store, session, error);
         if (status == STATUS_OK) status = await_index(store, session, error);
-        if (status == STATUS_OK) status = cassandra_session_prepare(store, session, error);
+        if (status == STATUS_OK) status = cassandra_session_prepare(store, session, STATEMENT_TIMEOUT_MS, error);
     }
     cassandra_session_release(store, session);
     return status;

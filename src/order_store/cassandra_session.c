@@ -14,8 +14,8 @@
     " AND (created_at, order_id) < (?, ?)"
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_GET] = "SELECT " CASSANDRA_ORDER_COLUMNS " FROM %1$s.orders WHERE order_id = ? LIMIT 1",
-    [STATEMENT_ROWS] = "SELECT " CASSANDRA_ROW_COLUMNS
-                       " FROM %1$s.orders WHERE order_id = ? AND version >= ? AND version <= ?",
+    [STATEMENT_ROWS] =
+        "SELECT " CASSANDRA_ROW_COLUMNS " FROM %1$s.orders WHERE order_id = ? AND version >= ? AND version <= ?",
     [STATEMENT_HISTORY] = "SELECT " CASSANDRA_ROW_COLUMNS
                           " FROM %1$s.orders WHERE order_id = ? AND version >= ? ORDER BY version ASC LIMIT ?",
     [STATEMENT_SCAN] = "SELECT " CASSANDRA_ORDER_COLUMNS ", token(order_id)"
@@ -100,7 +100,8 @@ static enum status read_layout(struct cassandra_store *store, const struct cql_r
                                struct cassandra_layout *layout, struct error *error) {
     int64_t version = meta_number(rows, "version");
     if (version == 0)
-        return error_set(error, STATUS_NOT_FOUND, "the keyspace %s is not set up: run `orderly setup`", store->keyspace);
+        return error_set(error, STATUS_NOT_FOUND, "the keyspace %s is not set up: run `orderly setup`",
+                         store->keyspace);
     if (version > CASSANDRA_SCHEMA_VERSION)
         return error_set(error, STATUS_UNSUPPORTED,
                          "the keyspace %s has tables of version %lld; this program knows version %d: use a newer one",
@@ -116,16 +117,16 @@ static enum status read_layout(struct cassandra_store *store, const struct cql_r
     return STATUS_OK;
 }
 
-static enum status load_layout(struct cassandra_store *store, struct cassandra_session *session,
+static enum status load_layout(struct cassandra_store *store, struct cassandra_session *session, int timeout_ms,
                                struct cassandra_layout *layout, struct error *error) {
     char cql[STATEMENT_TEXT_MAX], detail[CQL_ERROR_SIZE] = "";
     struct cql_result *rows = NULL;
     snprintf(cql, sizeof cql, "SELECT name, value FROM %s.meta", store->keyspace);
-    enum cql_code code = cql_run(session->cql, cql, (uint32_t)store->options.request_timeout_ms, &rows, detail);
+    enum cql_code code = cql_run(session->cql, cql, (uint32_t)timeout_ms, &rows, detail);
     enum status status;
     if (code == CQL_INVALID) /* no such keyspace or table: the text is ours, so nothing else can be wrong with it */
-        status = error_set(error, STATUS_NOT_FOUND, "the keyspace %s is not set up: run `orderly setup`",
-                           store->keyspace);
+        status =
+            error_set(error, STATUS_NOT_FOUND, "the keyspace %s is not set up: run `orderly setup`", store->keyspace);
     else if (code != CQL_OK)
         status = cassandra_explain(store, code, detail, error);
     else
@@ -134,12 +135,12 @@ static enum status load_layout(struct cassandra_store *store, struct cassandra_s
     return status;
 }
 
-enum status cassandra_session_prepare(struct cassandra_store *store, struct cassandra_session *session,
+enum status cassandra_session_prepare(struct cassandra_store *store, struct cassandra_session *session, int timeout_ms,
                                       struct error *error) {
     char cql[STATEMENT_TEXT_MAX], detail[CQL_ERROR_SIZE] = "";
     struct cassandra_layout layout;
     pthread_mutex_lock(&store->setup_mutex);
-    enum status status = load_layout(store, session, &layout, error);
+    enum status status = load_layout(store, session, timeout_ms, &layout, error);
     for (int i = 0; i < STATEMENT_COUNT && status == STATUS_OK; i++) {
         if (session->statements[i]) continue;
         snprintf(cql, sizeof cql, statement_texts[i], store->keyspace);
@@ -162,7 +163,7 @@ enum status cassandra_session_open(struct cassandra_store *store, struct cassand
     if (!session) return error_set(error, STATUS_NO_MEMORY, "order store: out of memory");
     session->references = 1;
     enum status status = connect_session(store, session, error);
-    if (status == STATUS_OK) status = cassandra_session_prepare(store, session, error);
+    if (status == STATUS_OK) status = cassandra_session_prepare(store, session, store->options.request_timeout_ms, error);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         *session_out = session;
     else

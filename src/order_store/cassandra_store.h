@@ -19,13 +19,14 @@
 #include "order_store/cassandra.h"
 
 #define CASSANDRA_SCHEMA_VERSION 1
-#define CASSANDRA_KEYSPACE_MAX 48          /* characters: Cassandra's own limit */
-#define CASSANDRA_REQUESTS_MAX 4096        /* accepted and not ended; beyond it FULL */
-#define CASSANDRA_CALLS_MAX 256            /* of one operation on their way at a time */
-#define CASSANDRA_BATCH_ROWS_MAX 64        /* rows in one batch */
-#define CASSANDRA_BATCH_BYTES_MAX (40 << 10) /* and about so many bytes: Cassandra's batch_size_fail_threshold is 50 KiB */
-#define CASSANDRA_JSON_MAX (1u << 20)        /* bytes of items or metadata as JSON, however much has to be escaped */
-#define CASSANDRA_PAGE_BYTES_MAX (8u << 20)  /* of rows, after which a page of list or scan ends early */
+#define CASSANDRA_KEYSPACE_MAX 48   /* characters: Cassandra's own limit */
+#define CASSANDRA_REQUESTS_MAX 4096 /* accepted and not ended; beyond it FULL */
+#define CASSANDRA_CALLS_MAX 256     /* of one operation on their way at a time */
+#define CASSANDRA_BATCH_ROWS_MAX 64 /* rows in one batch */
+#define CASSANDRA_BATCH_BYTES_MAX                                                                                      \
+    (40 << 10)                        /* and about so many bytes: Cassandra's batch_size_fail_threshold is 50 KiB */
+#define CASSANDRA_JSON_MAX (1u << 20) /* bytes of items or metadata as JSON, however much has to be escaped */
+#define CASSANDRA_PAGE_BYTES_MAX (8u << 20)        /* of rows, after which a page of list or scan ends early */
 #define CASSANDRA_OPERATION_BYTES_MAX (512u << 20) /* of decoded rows: the largest request, of the largest rows */
 #define CASSANDRA_SHARDS_MAX 64
 
@@ -108,7 +109,7 @@ struct cassandra_store {
     struct queue inbox;
     size_t accepted; /* operations that have not ended */
     bool closing;
-    struct cassandra_session *session;    /* the current one: written by the loop alone, so it reads it without the lock */
+    struct cassandra_session *session; /* the current one: written by the loop alone, so it reads it without the lock */
     struct cassandra_session *new_session; /* made by the connector for the loop */
     bool connector_ended;
     int wake_fd;
@@ -142,8 +143,8 @@ static inline struct cassandra_store *cassandra_of(struct order_store *store) {
 struct cassandra_operation;
 
 struct cassandra_operation_ops {
-    bool writes;    /* the second ready queue */
-    bool is_page;   /* its calls may be traced, for tests */
+    bool writes;  /* the second ready queue */
+    bool is_page; /* its calls may be traced, for tests */
     /* Puts call number `index` of the phase into the draft, which is empty. Not OK ends the operation. */
     enum status (*prepare)(struct cassandra_operation *operation, size_t index, struct cassandra_draft *draft);
     /* The answer of a call, with rows or NULL. The result is the operation's until it ends. Not OK ends it. */
@@ -217,8 +218,9 @@ void cassandra_loop_note(struct cassandra_store *store, enum cql_code code);
 /* Connects and, if the keyspace is set up, prepares. NOT_FOUND: it is not (*session_out is set all the same). */
 enum status cassandra_session_open(struct cassandra_store *store, struct cassandra_session **session_out,
                                    struct error *error);
-/* Reads the layout and prepares. NOT_FOUND: not set up; UNSUPPORTED: by a newer version. */
-enum status cassandra_session_prepare(struct cassandra_store *store, struct cassandra_session *session,
+/* Reads the layout within timeout_ms and, if it is there, prepares what is not prepared yet. NOT_FOUND: not set up;
+ * UNSUPPORTED: by a newer version. */
+enum status cassandra_session_prepare(struct cassandra_store *store, struct cassandra_session *session, int timeout_ms,
                                       struct error *error);
 void cassandra_session_free(struct cassandra_session *session); /* NULL is allowed */
 /* The current session, kept alive until released. */

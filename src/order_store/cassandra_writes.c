@@ -100,8 +100,7 @@ static bool has_order(enum cassandra_write_kind kind) {
 static int compare_partitions(const struct cassandra_write *a, const struct cassandra_write *b) {
     int difference = compare_numbers(a->kind, b->kind);
     if (!difference) difference = compare_bytes(a->scope, b->scope);
-    if (!difference && a->kind != WRITE_PERIOD)
-        difference = compare_numbers(a->place.period_ms, b->place.period_ms);
+    if (!difference && a->kind != WRITE_PERIOD) difference = compare_numbers(a->place.period_ms, b->place.period_ms);
     if (!difference && has_order(a->kind)) difference = compare_numbers(a->place.bucket_ms, b->place.bucket_ms);
     if (!difference && has_order(a->kind)) difference = compare_numbers(a->place.shard, b->place.shard);
     if (!difference && a->kind == WRITE_ORDER)
@@ -114,8 +113,7 @@ static int compare_rows(const struct cassandra_write *a, const struct cassandra_
     int difference = compare_numbers(a->place.period_ms, b->place.period_ms);
     if (!difference) difference = compare_numbers(a->place.bucket_ms, b->place.bucket_ms);
     if (!difference) difference = compare_numbers(a->place.shard, b->place.shard);
-    if (!difference && has_order(a->kind))
-        difference = uuid_compare(&a->row->order.order_id, &b->row->order.order_id);
+    if (!difference && has_order(a->kind)) difference = uuid_compare(&a->row->order.order_id, &b->row->order.order_id);
     if (!difference && a->kind == WRITE_ORDER)
         difference = compare_numbers(a->row->order.version, b->row->order.version);
     return difference;

@@ -146,7 +146,6 @@ static bool apply_disturbed(struct order_store *store, struct random *random, co
             disturb(data);
         }
         completion_wait(&flight.completion);
-        print_message("attempt %d: %s after %lld ms\n", attempt, status_name(flight.status), (long long)(fixture_now_ms() - until_ms + 4 * RECOVERY_MS));
         if (flight.status == STATUS_OK) return attempt > 0;
         assert_true(flight.status == STATUS_UNKNOWN || flight.status == STATUS_UNAVAILABLE);
         assert_true(fixture_now_ms() < until_ms);
@@ -165,7 +164,8 @@ static const struct history_row *next_version(struct cassandra_fixture *fixture,
                                               int round) {
     static const char *const names[] = {"Ada", "Grace", "Linus"};
     struct random *random = &fixture->random.base;
-    if (!row) return sample_row(&fixture->arena, random, names[0], SAMPLE_TIME_MS + (int64_t)random_below(random, 30000));
+    if (!row)
+        return sample_row(&fixture->arena, random, names[0], SAMPLE_TIME_MS + (int64_t)random_below(random, 30000));
     if (round % 3 == 2) return sample_amendment(&fixture->arena, random, row, names[random_below(random, 3)]);
     return sample_transition(&fixture->arena, random, row, (enum order_status)(round % ORDER_STATUS_COUNT));
 }
@@ -179,9 +179,9 @@ static void assert_all_is_there(struct cassandra_fixture *fixture, const struct 
         size_t count;
         model_show(&model, &rows[i]->order);
         if (i % 16) continue;
-        assert_int_equal(store_test_history(fixture->store, &fixture->arena, &rows[i]->order.order_id, 1, 100, &history,
-                                            &count),
-                         STATUS_OK);
+        assert_int_equal(
+            store_test_history(fixture->store, &fixture->arena, &rows[i]->order.order_id, 1, 100, &history, &count),
+            STATUS_OK);
         assert_int_equal(count, rounds);
         assert_true(history_row_equal(&history[count - 1], rows[i]));
     }

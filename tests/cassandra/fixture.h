@@ -15,7 +15,8 @@ struct cassandra_fixture {
     unsigned tests;
 };
 
-/* For cmocka: the group connects; each test gets an empty store that is set up, and its keyspace is dropped after it. */
+/* For cmocka: the group connects; each test gets an empty store that is set up, and its keyspace is dropped after it.
+ */
 int fixture_open_group(void **state);
 int fixture_close_group(void **state);
 int fixture_open(void **state);

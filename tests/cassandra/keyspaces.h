@@ -8,7 +8,7 @@
 struct test_keyspaces {
     struct cql_session *session;
     struct cql_session *loose; /* reads from one node: system_traces has two replicas even on a single one */
-    char run[16]; /* of this run of the program alone */
+    char run[16];              /* of this run of the program alone */
 };
 
 /* Connects to CASSANDRA_CONTACT_POINTS. false: it does not answer (said on stderr). */

@@ -67,8 +67,8 @@ static void test_wrong_credentials_are_said_and_not_shown(void **state) {
 }
 
 static void test_a_prefix_that_names_no_keyspace_is_refused(void **state) {
-    static const char *const prefixes[] = {"Ada_", "9_", "a-b", "a b", "a;", "\"",
-                                           "a_prefix_that_has_more_than_forty_two_letters_"};
+    static const char *const prefixes[] = {
+        "Ada_", "9_", "a-b", "a b", "a;", "\"", "a_prefix_that_has_more_than_forty_two_letters_"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         struct order_store_cassandra_options options = options_at("127.0.0.1:1");
         struct order_store *store = NULL;

@@ -112,11 +112,10 @@ static void send_load(struct cassandra_fixture *fixture, struct arena *arena, st
         char name[32];
         snprintf(name, sizeof name, "customer %zu", (first + i) % 1000);
         int64_t created_at_ms = newest_ms - (int64_t)(first + i) * ORDER_EVERY_MS;
-        load->changes[i] = (struct order_store_change){
-            NULL, sample_row(arena, &fixture->random.base, name, created_at_ms)};
+        load->changes[i] =
+            (struct order_store_change){NULL, sample_row(arena, &fixture->random.base, name, created_at_ms)};
     }
-    load->request =
-        (struct order_store_apply){.changes = load->changes, .count = count, .done = loaded, .data = load};
+    load->request = (struct order_store_apply){.changes = load->changes, .count = count, .done = loaded, .data = load};
     completion_init(&load->completion);
     order_store_apply(fixture->store, &load->request);
 }
@@ -143,9 +142,13 @@ static void fill(struct cassandra_fixture *fixture, size_t from, size_t to) {
     }
     arena_free(&arena);
     double seconds = (double)(fixture_now_ms() - began_ms) / 1000, orders = (double)(to - from);
-    if (to - from > LOADS * BATCH)
-        print_message("%.0f orders in batches of %d, %d at a time: %.0f orders/s, %.1f us of this process's CPU each\n",
-                      orders, BATCH, LOADS, orders / seconds, (cpu_seconds() - cpu) / orders * 1e6);
+    if (to - from <= LOADS * BATCH) return;
+    const struct cassandra_metrics *metrics = &cassandra_of(fixture->store)->metrics;
+    print_message("%.0f orders in batches of %d, %d at a time: %.0f orders/s, %.1f us of this process's CPU each; "
+                  "%.2f requests and %.2f rows each since the start\n",
+                  orders, BATCH, LOADS, orders / seconds, (cpu_seconds() - cpu) / orders * 1e6,
+                  (double)metric_count(metrics->calls) / (double)to,
+                  (double)metric_count(metrics->rows_written) / (double)to);
 }
 
 static struct cost cost_at(struct cassandra_fixture *fixture, const char *name, size_t count,
@@ -235,8 +238,8 @@ static void test_pages_over_all_bounds_agree_with_a_model(void **state) {
     }
 }
 
-/* A status that nobody has, in a shop with an order a day: the page ends at its bound of partitions, short, with a next,
- * and the walk ends. */
+/* A status that nobody has, in a shop with an order a day: the page ends at its bound of partitions, short, with a
+ * next, and the walk ends. */
 static void test_a_page_reads_a_bounded_number_of_partitions(void **state) {
     struct cassandra_fixture *fixture = fixture_of(state);
     struct order_store_change changes[200];

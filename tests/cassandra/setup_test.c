@@ -172,8 +172,8 @@ static void test_weak_settings_are_named(void **state) {
 
 /* What somebody else wrote there is noticed and named, not believed. */
 static void test_a_row_that_cannot_be_read_is_named(void **state) {
-    static const char *const damages[] = {"items = '[{\"item\":1}]'", "items = 'x'", "metadata = '[]'",
-                                          "status = 'lost'", "currency = NULL", "total = NULL"};
+    static const char *const damages[] = {"items = '[{\"item\":1}]'", "items = 'x'",     "metadata = '[]'",
+                                          "status = 'lost'",          "currency = NULL", "total = NULL"};
     struct cassandra_fixture *fixture = fixture_of(state);
     const struct history_row *row = fixture_create(fixture, "Ada", SAMPLE_TIME_MS);
     char id[UUID_TEXT_SIZE];
@@ -183,7 +183,8 @@ static void test_a_row_that_cannot_be_read_is_named(void **state) {
         cql_result_free(test_query(&fixture->keyspaces,
                                    "UPDATE %sorders.orders USING TIMESTAMP %lld SET %s WHERE order_id = %s AND version "
                                    "= 1",
-                                   fixture->prefix, (long long)SAMPLE_TIME_MS * 1000 + 100 + (long long)i, damages[i], id));
+                                   fixture->prefix, (long long)SAMPLE_TIME_MS * 1000 + 100 + (long long)i, damages[i],
+                                   id));
         assert_int_equal(store_test_get(fixture->store, &fixture->arena, &row->order.order_id, &order, NULL),
                          STATUS_CORRUPT);
     }

@@ -1,6 +1,8 @@
 /* Requests: each accepted one is completed exactly once; pages, batches, write times, consistency, traces. */
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,6 +289,34 @@ static void each_request_is_completed_once(void **state) {
     assert_int_equal(value_of(fixture, 100, 99), EACH - 1);
 }
 
+/* The program's signals are never delivered to the runtime thread. */
+static void the_runtime_thread_blocks_signals(void **state) {
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    int found = 0;
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char path[300], line[128], name[32] = "";
+        unsigned long long blocked = 0;
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+        FILE *status = fopen(path, "r");
+        while (status && fgets(line, sizeof line, status)) {
+            sscanf(line, "Name: %31s", name);
+            sscanf(line, "SigBlk: %llx", &blocked);
+        }
+        if (status) fclose(status);
+        if (strcmp(name, "cql") != 0) continue;
+        found++;
+        static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGCHLD, SIGUSR1};
+        for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+            assert_true(blocked >> (signals[i] - 1) & 1);
+    }
+    closedir(tasks);
+    assert_int_equal(found, 1);
+    sigset_t own;
+    pthread_sigmask(SIG_SETMASK, NULL, &own);
+    assert_false(sigismember(&own, SIGTERM)); /* and the caller's mask is as it was */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages),
@@ -296,6 +326,7 @@ int main(void) {
         cmocka_unit_test(consistency_is_the_requests_own),
         cmocka_unit_test(in_flight_is_bounded),
         cmocka_unit_test(each_request_is_completed_once),
+        cmocka_unit_test(the_runtime_thread_blocks_signals),
     };
     return cmocka_run_group_tests(tests, open_requests, fixture_close);
 }

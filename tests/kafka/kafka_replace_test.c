@@ -147,6 +147,15 @@ static void a_fatal_member_loses_its_partitions_and_gets_them_anew(void **state)
     event_log_consumer_close(member);
 }
 
+/* As if the group had not come to an end for very long. */
+static void a_member_whose_group_never_settles_is_replaced(void **state) {
+    struct event_log_consumer *member = fixture_member(&fixture, "g");
+    CONTAINER_OF(member, struct kafka_consumer, base)->joining_since_ns -= (int64_t)1000 * 1000000000;
+    fixture_assign(member);
+    assert_int_equal(fixture_replaced(&fixture, KAFKA_MEMBER), 1);
+    event_log_consumer_close(member);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -156,6 +165,7 @@ int main(void) {
         TEST(a_producer_without_answers_is_silent_and_replaced),
         TEST(a_fatal_reader_goes_on_where_it_was),
         TEST(a_fatal_member_loses_its_partitions_and_gets_them_anew),
+        TEST(a_member_whose_group_never_settles_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -272,7 +272,8 @@ def check_store(store, model):
         for row, found in zip(rows, history):
             identity = (row.position, row.command_id, row.attempt_id, row.fingerprint)
             if (found['position'], found['command_id'], found['attempt_id'], found['fingerprint']) != identity:
-                yield f'{order_id} version {row.order["version"]} was written by {found["attempt_id"]} at {found["position"]}, not {identity}'
+                yield f'{order_id} version {row.order["version"]} was written by {found["attempt_id"]} at {found["position"]}, ' \
+                      f'not {identity}'
             elif shown(found['order']) != shown(row.order):
                 yield f'{order_id} version {row.order["version"]} has another content'
 

@@ -12,13 +12,14 @@ from topics import Record, parse_headers, parse_kcat
 from victims import plan
 
 TTL_S = 5
+ITEMS = [{'item': 'lamp', 'quantity': 2, 'unit_price': 3}]
 ORDER = '01890000-0000-7000-8000-00000000000'   # and a digit
 NAMED = '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
 
 
 def command(offset, attempt, order_id, kind='create', expected=0, **payload):
     if kind == 'create':
-        payload = {'customer_name': 'Ada', 'currency': 'EUR', 'total': 6, 'items': [{'item': 'lamp', 'quantity': 2, 'unit_price': 3}], **payload}
+        payload = {'customer_name': 'Ada', 'currency': 'EUR', 'total': 6, 'items': ITEMS, **payload}
     value = {'schema': 1, 'kind': kind, 'rules': 1, 'order_id': order_id, 'command_id': 'c' + attempt, 'attempt_id': attempt,
              'fingerprint': attempt, 'expected_version': expected, 'time_ms': 1000 + offset, 'minted': False, 'payload': payload}
     return Record(0, offset, 1000 + offset, order_id, json.dumps(value).encode(), {})
@@ -30,7 +31,7 @@ def request(kind, began, **fields):
 
 
 def create(began, order_id, tag, **fields):
-    sent = {'customer_name': 'Ada', 'items': [{'item': 'lamp', 'quantity': 2, 'unit_price': 3}], 'metadata': {'tag': tag}}
+    sent = {'customer_name': 'Ada', 'items': ITEMS, 'metadata': {'tag': tag}}
     return request('create', began, **{'order_id': order_id, 'sent': sent, 'status': 201, **fields})
 
 
@@ -39,8 +40,10 @@ class Run:
 
     def __init__(self):
         self.commands = [command(0, 'a0', ORDER + '0', metadata={'tag': 't0'}), command(1, 'a1', NAMED, metadata={'tag': 't1'}),
-                         command(2, 'a2', NAMED, metadata={'tag': 't2'}), command(3, 'a3', ORDER + '0', 'transition', 1, target='confirmed'),
-                         command(4, 'a4', ORDER + '0', 'transition', 1, target='cancelled'), command(5, 'a5', ORDER + '1', metadata={'tag': 't3'})]
+                         command(2, 'a2', NAMED, metadata={'tag': 't2'}),
+                         command(3, 'a3', ORDER + '0', 'transition', 1, target='confirmed'),
+                         command(4, 'a4', ORDER + '0', 'transition', 1, target='cancelled'),
+                         command(5, 'a5', ORDER + '1', metadata={'tag': 't3'})]
         self.model = Model()
         for record in self.commands:
             self.model.add(record)
@@ -51,7 +54,8 @@ class Run:
         self.events = [self.event(record) for record in self.commands]
         first, second = (row.order for row in rows[ORDER + '0'])
         self.requests = [
-            create(0, ORDER + '0', 't0'), create(1, NAMED, 't1', named=True), create(2, NAMED, 't2', named=True, status=409, code='order_exists'),
+            create(0, ORDER + '0', 't0'), create(1, NAMED, 't1', named=True),
+            create(2, NAMED, 't2', named=True, status=409, code='order_exists'),
             create(3, '', 't3', status=503, code='outcome_unknown', retry_after='5'),
             create(3, '', 't4', status=503, code='log_unavailable', retry_after='1'),
             request('get', 4, order_id=ORDER + '0', fresh=True, body=dict(first)),

@@ -71,6 +71,7 @@ def require_orders(apis, orders, ids, fresh):
     for number, order_id in enumerate(ids):
         api = apis[number % len(apis)]
         order = get(api, '/orders/' + order_id, fresh)[1]
-        assert checks.shown(order) == checks.shown(orders[order_id]), f'{api.name} {"in the store" if fresh else "through caches"} shows {order} instead of {orders[order_id]}'
+        way = 'past its caches' if fresh else 'through its caches'
+        assert checks.shown(order) == checks.shown(orders[order_id]), f'{api.name} {way} shows {order} instead of {orders[order_id]}'
         short = get(api, '/api/orders/' + order_id, fresh)[1]
         assert short == {'order_id': order_id, 'status': order['status']}, f'{api.name} shows {short} of {order}'

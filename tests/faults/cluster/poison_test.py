@@ -204,11 +204,12 @@ def check_pause(installation, progress, mix, places):
 
     def is_said():
         ready = json.loads(get(member, '/health/ready'))
-        parts = [part for part in ready['parts'] if part['part'] == 'pipeline' and part['status'] != 'ok']
-        return parts and 'schema version 2' in parts[0]['reason'] and any(f'partition {number} ' in parts[0]['reason'] for number in first)
+        reasons = [part['reason'] for part in ready['parts'] if part['part'] == 'pipeline' and part['status'] != 'ok']
+        return reasons and 'schema version 2' in reasons[0] and any(f'partition {number} ' in reasons[0] for number in first)
     wait_for('/health/ready to say which version a partition waits for', is_said)
     lines = [json.loads(line) for line in member.log().splitlines() if 'newer schema version' in line]
-    assert {line['partition']: (line['offset'], line['schema']) for line in lines} == {partition: (offset, 2) for partition, offset in first.items()}, lines
+    said = {line['partition']: (line['offset'], line['schema']) for line in lines}
+    assert said == {partition: (offset, 2) for partition, offset in first.items()}, lines
     wait_for('the gauge of paused partitions', lambda: f'\norderly_pipeline_paused {len(first)}\n' in get(member, '/metrics'))
     return len(waiting)
 
@@ -259,8 +260,8 @@ def run(installation):
     wait_for('the newer program to go on', lambda: not progress.waiting(), LIMIT_S)
     check_end(installation, progress, mix, places)
     letters = len(progress.letters.records)
-    print(f'{GOOD} good, {len(mix.spoilt)} poison and strays, {NEWER} newer: {letters} letters for {len(mix.spoilt)} ids; {waiting} commands '
-          f'waited in partitions {PAUSED} for the newer program, which went on', flush=True)
+    print(f'{GOOD} good, {len(mix.spoilt)} poison and strays, {NEWER} newer: {letters} letters for {len(mix.spoilt)} ids; '
+          f'{waiting} commands waited in partitions {PAUSED} for the newer program, which went on', flush=True)
 
 
 def main():

@@ -7,10 +7,12 @@ from installation import CACHE_TTL_S
 from listings import require_listings, require_orders
 from load import Load
 from model import Model
+from orderly import wait_for
 from victims import strike
 
 CATCH_UP_LIMIT_S = 60    # after the last victim is back: nothing is left to process
-AFTER_S = 3              # load goes on this long after the last victim is back
+ANSWERS = 30             # orders acknowledged before the first blow, and again after the last victim is back
+ANSWERS_LIMIT_S = 30
 EVIDENCE_MAX = 8
 
 
@@ -85,13 +87,20 @@ def check_api(installation, orders, settled_at):
         require_listings(api, orders)
 
 
+def wait_for_answers(when, ledger):
+    """The load does not come to a halt: so many more orders are acknowledged within the limit."""
+    wanted = len(ledger.acknowledged) + ANSWERS
+    wait_for(f'{ANSWERS} more orders answered 201 {when}', lambda: len(ledger.acknowledged) >= wanted, ANSWERS_LIMIT_S)
+
+
 def run_round(installation, watch, blows, seed):
     """Returns a line about the round."""
-    load = Load(installation, seed)
+    load, ledger = Load(installation, seed), installation.ledger
     try:
+        wait_for_answers('before the blows', ledger)
         strike(installation, blows)
         installation.wait_until_ready()
-        time.sleep(AFTER_S)   # load on the recovered installation
+        wait_for_answers('after the last victim is back', ledger)
     finally:
         load.stop()
     took_s = watch.catch_up()

@@ -121,7 +121,8 @@ static bool fill_command(struct message *message, char **fields) {
     struct command command = {.rules = ORDER_RULES_CURRENT, .time_ms = clock_wall_ms(clock_system())};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(fields[0], kinds[i].name) != 0) continue;
-        if (uuid_parse(bytes_of(fields[1]), &command.attempt_id) || uuid_parse(bytes_of(fields[2]), &command.command_id) ||
+        if (uuid_parse(bytes_of(fields[1]), &command.attempt_id) ||
+            uuid_parse(bytes_of(fields[2]), &command.command_id) ||
             uuid_parse(bytes_of(fields[3]), &command.order_id) || !kinds[i].make(&command, fields))
             return false;
         command.order.order_id = command.order_id;
