@@ -64,8 +64,10 @@ static void let_go(struct kafka_append_work *work) {
 
 /* --- delivery reports --- */
 
+/* A success without an offset is none: 2.0.2 reports so a record that the broker refused as a repeat, and that may be the
+ * repeat of one it never took (the broker lets a new producer begin with any sequence number). */
 static unsigned outcome_of(const rd_kafka_message_t *message) {
-    if (!message->err) return WRITTEN;
+    if (!message->err) return message->offset >= 0 ? WRITTEN : PERHAPS_WRITTEN;
     if (rd_kafka_message_status(message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED) return PERHAPS_WRITTEN;
     return message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? REFUSED_AS_TOO_LARGE : NOT_WRITTEN;
 }

@@ -44,8 +44,6 @@ static const struct property defaults[] = {
     {CONSUMERS, "fetch.max.bytes", "4194304", false},
     {CONSUMERS, "fetch.wait.max.ms", "250", false}, /* also how soon a partition that has room again is asked for */
     {CONSUMERS, "fetch.error.backoff.ms", "100", false},
-    /* A member that waits for a group to settle, and a paused reader, hear nothing else from a broker. */
-    {CONSUMERS, "topic.metadata.refresh.interval.ms", "1000", false},
     {CONSUMERS, "fetch.queue.backoff.ms", "20", true},
     {MEMBER, "heartbeat.interval.ms", "1500", false},
 };
@@ -64,7 +62,10 @@ static const struct property fixed[] = {
     {CONSUMERS, "enable.auto.offset.store", "false", false},
     {CONSUMERS, "auto.offset.reset", "error", false},
     {CONSUMERS, "enable.partition.eof", "false", false},
-    {CONSUMERS, "statistics.interval.ms", "1000", false}, /* by which we see whether a broker answers */
+    /* We see whether a broker answers by the statistics. A member that waits for its group to settle, and a paused
+     * reader, hear nothing from it but the answer to this question. */
+    {CONSUMERS, "statistics.interval.ms", "1000", false},
+    {CONSUMERS, "topic.metadata.refresh.interval.ms", "1000", false},
     {MEMBER, "partition.assignment.strategy", "range", false},
     {MEMBER, "group.protocol", "classic", true},
 };

@@ -48,6 +48,7 @@ static void what_the_promises_rest_on_is_refused(void **state) {
         "interceptors",
         "log.queue",
         "statistics.interval.ms",
+        "topic.metadata.refresh.interval.ms",
         "message.timeout.ms",
         "ACKS",
         "allow.auto.create.topics",
@@ -72,15 +73,19 @@ static void unknown_and_bad_ones_name_the_setting(void **state) {
     assert_non_null(strstr(error.text, "linger.ms"));
 }
 
+/* librdkafka quotes a value that it refuses; where a secret may have been put in the wrong place, we do not. */
 static void secrets_do_not_show(void **state) {
-    struct error error;
-    struct kafka_property bad = {"ssl.key.pem", "hunter2", "ORDERLY_KAFKA_SSL_KEY_PEM"};
-    open_with(&bad, 1, &error);
-    assert_null(strstr(error.text, "hunter2"));
-    struct kafka_property wrong_place[] = {
-        {"enable.ssl.certificate.verification.password", "hunter2", "ORDERLY_KAFKA_P"}};
-    assert_int_equal(open_with(wrong_place, 1, &error), STATUS_INVALID);
-    assert_null(strstr(error.text, "hunter2"));
+    static const struct kafka_property properties[] = {
+        {"sasl.oauthbearer.method", "hunter2", "ORDERLY_KAFKA_SASL_OAUTHBEARER_METHOD"},
+        {"sasl.pasword", "hunter2", "ORDERLY_KAFKA_SASL_PASWORD"},
+        {"ssl.key.pem", "hunter2", "ORDERLY_KAFKA_SSL_KEY_PEM"},
+    };
+    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
+        struct error error;
+        enum status status = open_with(&properties[i], 1, &error);
+        assert_true(status == STATUS_INVALID || status == STATUS_UNAVAILABLE);
+        assert_null(strstr(error.text, "hunter2"));
+    }
 }
 
 /* Each kind of client gets them all, also those that are for another kind. */

@@ -158,11 +158,9 @@ static void append_done(struct event_log_append *append, enum status status, con
     completion_signal(&call->completion);
 }
 
-enum status fixture_append(struct fixture *fixture, int32_t partition, uint64_t number, int64_t *offset_out) {
-    char value[8];
+static enum status append_value(struct fixture *fixture, int32_t partition, struct bytes value, int64_t *offset_out) {
     struct call call;
-    bytes_put_u64(value, number);
-    struct event_log_record record = {.partition = partition, .key = BYTES("key"), .value = {value, sizeof value}};
+    struct event_log_record record = {.partition = partition, .key = BYTES("key"), .value = value};
     struct event_log_append append = {
         .topic = TOPIC_COMMANDS, .records = &record, .count = 1, .done = append_done, .data = &call};
     completion_init(&call.completion);
@@ -170,6 +168,19 @@ enum status fixture_append(struct fixture *fixture, int32_t partition, uint64_t 
     completion_wait(&call.completion);
     if (offset_out) *offset_out = record.offset;
     return call.status;
+}
+
+enum status fixture_append(struct fixture *fixture, int32_t partition, uint64_t number, int64_t *offset_out) {
+    char value[8];
+    bytes_put_u64(value, number);
+    return append_value(fixture, partition, (struct bytes){value, sizeof value}, offset_out);
+}
+
+void fixture_append_sized(struct fixture *fixture, int32_t partition, size_t size) {
+    char *value = calloc(1, size);
+    assert_non_null(value);
+    assert_int_equal(append_value(fixture, partition, (struct bytes){value, size}, NULL), STATUS_OK);
+    free(value);
 }
 
 static void commit_done(struct event_log_commit *commit, enum status status, const char *error_text) {

@@ -82,6 +82,7 @@ struct event_log_consumer *fixture_member(struct fixture *fixture, const char *g
 struct event_log_poll fixture_poll_until(struct event_log_consumer *consumer, enum event_log_poll_kind kind);
 void fixture_assign(struct event_log_consumer *consumer); /* until all partitions are assigned */
 enum status fixture_append(struct fixture *fixture, int32_t partition, uint64_t number, int64_t *offset_out);
+void fixture_append_sized(struct fixture *fixture, int32_t partition, size_t size); /* one record of so many zeros */
 enum status fixture_commit(struct event_log_consumer *consumer, int32_t partition, int64_t next_offset);
 
 #endif

@@ -148,6 +148,52 @@ static void a_killed_members_partitions_are_taken_over_in_time(void **state) {
     event_log_consumer_close(member);
 }
 
+/* --- who waits is not cut off --- */
+
+#define WAIT_MS 7000 /* longer than the silence that counts as an outage */
+
+static void expect_contact(struct event_log_consumer *consumer) {
+    struct event_log_poll told = {.kind = POLL_NOTHING};
+    struct error error;
+    if (event_log_poll(consumer, 20, &told, &error)) fail_msg("%s", error.text);
+    assert_int_not_equal(told.kind, POLL_RECORDS);
+}
+
+/* The first member does not let go for a while; the second waits for its share and hears of no partition. */
+static void who_waits_for_a_share_is_in_contact(void **state) {
+    struct event_log_consumer *first = fixture_member(&fixture, GROUP);
+    fixture_assign(first);
+    struct event_log_consumer *second = fixture_member(&fixture, GROUP);
+    for (int i = 0; i < FIXTURE_PARTITIONS; i++)
+        fixture_poll_until(first, POLL_REVOKED);
+    for (int64_t until_ms = now_ms() + WAIT_MS; now_ms() < until_ms;) {
+        expect_contact(first);
+        expect_contact(second);
+    }
+    for (int i = 0; i < FIXTURE_PARTITIONS; i++)
+        event_log_release(first, i);
+    fixture_poll_until(first, POLL_ASSIGNED);
+    fixture_poll_until(second, POLL_ASSIGNED);
+    event_log_consumer_close(second);
+    event_log_consumer_close(first);
+}
+
+/* All queues are full, so nothing is fetched. */
+static void a_paused_reader_is_in_contact(void **state) {
+    enum { RECORDS = 40, SIZE = 100000 };
+    struct event_log_consumer *reader = fixture_reader(&fixture, TOPIC_COMMANDS, false);
+    fixture_assign(reader);
+    for (int i = 0; i < FIXTURE_PARTITIONS; i++) {
+        event_log_pause(reader, i, true);
+        for (int j = 0; j < RECORDS; j++)
+            fixture_append_sized(&fixture, i, SIZE);
+    }
+    for (int64_t until_ms = now_ms() + WAIT_MS; now_ms() < until_ms;)
+        expect_contact(reader);
+    assert_int_equal(fixture_replaced(&fixture, KAFKA_READER), 0);
+    event_log_consumer_close(reader);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv) {
@@ -155,6 +201,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(a_frozen_member_has_lost_its_partitions),
         TEST(a_killed_members_partitions_are_taken_over_in_time),
+        TEST(who_waits_for_a_share_is_in_contact),
+        TEST(a_paused_reader_is_in_contact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,13 +3,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "event_log/kafka_consumer.h"
 #include "kafka/kafka_fixture.h"
 
 static struct fixture fixture;
 
+/* A user's tuning, by which more than one batch holds lies ready. */
+static const struct kafka_property large_queues[] = {
+    {"queued.max.messages.kbytes", "65536", "a test"},
+    {"fetch.message.max.bytes", "16000000", "a test"},
+    {"fetch.max.bytes", "16000000", "a test"},
+};
+
 static int setup(void **state) {
     fixture_init(&fixture, NULL);
+    fixture.options.properties = large_queues;
+    fixture.options.property_count = sizeof large_queues / sizeof *large_queues;
     fixture_open(&fixture);
     return 0;
 }
@@ -96,7 +107,7 @@ static void large_records_come_in_bounded_batches(void **state) {
     assert_non_null(value);
     struct event_log_consumer *reader = fixture_reader(&fixture, TOPIC_COMMANDS, true);
     fixture_assign(reader);
-    rd_kafka_t *rk = open_stranger(); /* several in one message set: more than fits a batch lies ready */
+    rd_kafka_t *rk = open_stranger();
     int32_t ignored;
     for (int i = 0; i < RECORDS; i++) {
         bytes_put_u64(value, (uint64_t)i);
@@ -108,6 +119,9 @@ static void large_records_come_in_bounded_batches(void **state) {
     }
     assert_int_equal(rd_kafka_flush(rk, FIXTURE_WAIT_MS), 0);
     rd_kafka_destroy(rk);
+    rd_kafka_queue_t *queue = CONTAINER_OF(reader, struct kafka_consumer, base)->partitions[0].queue;
+    for (int64_t until_ms = now_ms() + FIXTURE_WAIT_MS; rd_kafka_queue_length(queue) < RECORDS; usleep(1000))
+        assert_true(now_ms() < until_ms);
     uint64_t next = 0;
     while (next < RECORDS) {
         struct event_log_poll poll = fixture_poll_until(reader, POLL_RECORDS);
