@@ -71,12 +71,20 @@ static void of_two_that_differ_one_wins_whole(void **state) {
 
 /* --- what does not fit --- */
 
-static void create_topic(const char *name, int partitions, const char *setting, const char *value) {
+static void await_topic(enum event_log_topic topic) {
+    struct kafka_topics_state told = {0};
+    for (int64_t until_ms = now_ms() + FIXTURE_WAIT_MS; told.partition_count[topic] == 0;) {
+        assert_int_equal(kafka_topics_ask(kafka_log_of(fixture.log), FIXTURE_WAIT_MS, &told, NULL), STATUS_OK);
+        assert_true(now_ms() < until_ms);
+    }
+}
+
+static void create_topic(enum event_log_topic which, int partitions, const char *setting, const char *value) {
     char text[512];
     struct kafka_client *client;
     struct kafka_log *log = kafka_log_of(fixture.log);
     assert_int_equal(kafka_admin_take(log, &client, NULL), STATUS_OK);
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, 1, text, sizeof text);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(log->topic_names[which], partitions, 1, text, sizeof text);
     if (setting) rd_kafka_NewTopic_set_config(topic, setting, value);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client->rk);
     rd_kafka_CreateTopics(client->rk, &topic, 1, NULL, queue);
@@ -87,13 +95,13 @@ static void create_topic(const char *name, int partitions, const char *setting, 
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewTopic_destroy(topic);
     kafka_admin_give(log, true);
+    await_topic(which);
 }
 
 static void topics_that_differ_do_not_open(void **state) {
     fixture.log = open_log(&fixture.options, STATUS_NOT_FOUND);
-    struct kafka_log *log = kafka_log_of(fixture.log);
-    create_topic(log->topic_names[TOPIC_COMMANDS], FIXTURE_PARTITIONS, NULL, NULL);
-    create_topic(log->topic_names[TOPIC_EVENTS], FIXTURE_PARTITIONS + 1, NULL, NULL);
+    create_topic(TOPIC_COMMANDS, FIXTURE_PARTITIONS, NULL, NULL);
+    create_topic(TOPIC_EVENTS, FIXTURE_PARTITIONS + 1, NULL, NULL);
     struct event_log *other = NULL;
     struct error error;
     assert_int_equal(event_log_kafka_open(&fixture.options, &other, &error), STATUS_CONFLICT);
@@ -106,7 +114,7 @@ static void topics_that_differ_do_not_open(void **state) {
 /* A setup that was interrupted is finished by the next one. */
 static void what_is_missing_is_created(void **state) {
     fixture.log = open_log(&fixture.options, STATUS_NOT_FOUND);
-    create_topic(kafka_log_of(fixture.log)->topic_names[TOPIC_INVOICES], FIXTURE_PARTITIONS, NULL, NULL);
+    create_topic(TOPIC_INVOICES, FIXTURE_PARTITIONS, NULL, NULL);
     assert_int_equal(event_log_check(fixture.log, FIXTURE_WAIT_MS, NULL), STATUS_NOT_FOUND);
     struct event_log_consumer *consumer;
     struct event_log_consumer_options options = {.topic = TOPIC_COMMANDS, .batch_max = 1};
@@ -160,9 +168,8 @@ static void weak_settings_are_named(void **state) {
     struct advice advice = {0};
     struct event_log_kafka_options options = fixture.options;
     fixture.log = open_log(&fixture.options, STATUS_NOT_FOUND);
-    struct kafka_log *log = kafka_log_of(fixture.log);
-    create_topic(log->topic_names[TOPIC_COMMANDS], FIXTURE_PARTITIONS, "retention.ms", "1000000");
-    create_topic(log->topic_names[TOPIC_EVENTS], FIXTURE_PARTITIONS, "unclean.leader.election.enable", "true");
+    create_topic(TOPIC_COMMANDS, FIXTURE_PARTITIONS, "retention.ms", "1000000");
+    create_topic(TOPIC_EVENTS, FIXTURE_PARTITIONS, "unclean.leader.election.enable", "true");
     assert_int_equal(event_log_setup(fixture.log, NULL), STATUS_OK);
     options.partition_count = FIXTURE_PARTITIONS + 1;
     struct event_log *other = open_log(&options, STATUS_OK);
