@@ -1,13 +1,10 @@
 /* Questions to the cluster: a client of their own, asked on the caller's thread and within the caller's time.
  *
- * It is a consumer that joins no group, not the producer: a producer that asks about a topic creates it, on brokers
- * that allow that (the default), with the wrong number of partitions. */
+ * It is a consumer without a group, not the producer: a producer that asks about a topic creates it, on brokers that
+ * allow that (the default), with the wrong number of partitions. */
 #include <stdio.h>
 
 #include "event_log/kafka_internal.h"
-
-#define ADMIN_GROUP                                                                                                    \
-    "questions" /* joins nothing; without a name 2.0.2 crashes while a group's coordinator is starting */
 
 /* --- the client --- */
 
@@ -25,7 +22,7 @@ enum status kafka_admin_take(struct kafka_log *log, struct kafka_client **client
     pthread_mutex_lock(&log->admin_mutex);
     drop_suspect(log);
     if (!log->admin) {
-        status = kafka_client_new(log, KAFKA_ADMIN, ADMIN_GROUP, NULL, NULL, &log->admin, error);
+        status = kafka_client_new(log, KAFKA_ADMIN, NULL, NULL, NULL, &log->admin, error);
         log->admin_is_suspect = false;
     }
     if (status == STATUS_OK) {
@@ -99,8 +96,8 @@ enum status kafka_range(struct event_log *base, enum event_log_topic topic, int3
 
 /* --- a group's position --- */
 
-/* A client of the group that never joins it. Not by the admin API: there a question about a group that timed out, and
- * finds its coordinator afterwards, ends the process (librdkafka 2.0.2 uses what it has freed). */
+/* A client of the group that never joins it. Not by the admin API: in 2.0.2, a question about a group ends the process
+ * when it has timed out before its coordinator was found, or when the coordinator is just starting. */
 static enum status ask_position(struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
                                 int64_t *offset_out, struct error *error) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);

@@ -32,6 +32,7 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
+    broker_do(&broker, "thaw kafka"); /* also after a failure in the middle */
     fixture_close(&fixture);
     return 0;
 }

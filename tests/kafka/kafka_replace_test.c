@@ -64,13 +64,23 @@ static void silence_producer(void) {
     pthread_mutex_unlock(&log->clients_mutex);
 }
 
+/* Nothing ends any more once the producer is silent: those under way stay so. */
+static void await_under_way(struct load *load, size_t count) {
+    size_t under_way = 0;
+    for (int64_t until_ms = now_ms() + FIXTURE_WAIT_MS; under_way < count && now_ms() < until_ms; usleep(1000)) {
+        pthread_mutex_lock(&load->mutex);
+        under_way = load->in_flight;
+        pthread_mutex_unlock(&load->mutex);
+    }
+    assert_int_equal(under_way, count);
+}
+
 static void what_a_hanging_producer_does_not_report_ends_as_unknown(void **state) {
     struct load *load = load_start(&fixture, 50000, 50);
     load_wait_kept(load, 200, FIXTURE_WAIT_MS);
     silence_producer();
+    await_under_way(load, 50);
     fail_producer();
-    while (load_count(load, PROMISE_UNKNOWN) < 50)
-        usleep(10000);
     load_wait_kept(load, 200, FIXTURE_WAIT_MS);
     load_stop(load);
     assert_int_equal(load_count(load, PROMISE_UNKNOWN), 50);
