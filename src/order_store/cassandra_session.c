@@ -163,7 +163,8 @@ enum status cassandra_session_open(struct cassandra_store *store, struct cassand
     if (!session) return error_set(error, STATUS_NO_MEMORY, "order store: out of memory");
     session->references = 1;
     enum status status = connect_session(store, session, error);
-    if (status == STATUS_OK) status = cassandra_session_prepare(store, session, store->options.request_timeout_ms, error);
+    if (status == STATUS_OK)
+        status = cassandra_session_prepare(store, session, store->options.request_timeout_ms, error);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         *session_out = session;
     else

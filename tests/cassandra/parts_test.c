@@ -1,4 +1,5 @@
-/* The parts of the Cassandra order store that need no Cassandra: places, the memory of the directory, cursors, batches. */
+/* The parts of the Cassandra order store that need no Cassandra: places, the memory of the directory, cursors, batches.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,8 @@
 #include "order_store/cassandra_writes.h"
 
 static void test_times_are_rounded_down_before_1970_too(void **state) {
-    static const int64_t cases[][3] = {{0, 10, 0}, {9, 10, 0}, {10, 10, 10}, {-1, 10, -10}, {-10, 10, -10}, {-11, 10, -20}};
+    static const int64_t cases[][3] = {{0, 10, 0},    {9, 10, 0},     {10, 10, 10},
+                                       {-1, 10, -10}, {-10, 10, -10}, {-11, 10, -20}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(cassandra_floor(cases[i][0], cases[i][1]), cases[i][2]);
 }
