@@ -4,11 +4,9 @@
 
 #include "order_store/cassandra_store.h"
 
-#define PAGE_PARTITIONS_MAX                                                                                            \
-    128                       /* that one page reads, of all tables; then it is short and still says where to go on    \
-                               */
-#define STREAMS_MAX 32        /* partitions of a listing read at a time */
-#define DIRECTORY_ROWS_MAX 80 /* asked for at a time; at first one more than there are shards: a whole bucket */
+#define PAGE_PARTITIONS_MAX 128 /* that one page reads, of all tables; then it is short */
+#define STREAMS_MAX 32          /* partitions of a listing read at a time */
+#define DIRECTORY_ROWS_MAX 80   /* asked for at a time; at first one more than there are shards: a whole bucket */
 
 _Static_assert(STREAMS_MAX >= 1 && DIRECTORY_ROWS_MAX > CASSANDRA_SHARDS_MAX, "a whole bucket fits");
 

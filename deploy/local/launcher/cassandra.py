@@ -94,7 +94,7 @@ def _with_a_mount(directory):
         points = [line.split(' ')[1].replace('\\040', ' ') for line in mounts]
     if os.geteuid() != 0 or not unshare or any(os.path.commonpath([point, directory]) == point for point in points):
         return []
-    return [unshare, '--mount', 'sh', '-c', 'mount --bind "$0" "$0" && exec "$@"', directory]
+    return [unshare, '--mount', '--propagation', 'unchanged', 'sh', '-c', 'mount --bind "$0" "$0" && exec "$@"', directory]
 
 
 def _without_memory_lock():
