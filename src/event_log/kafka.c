@@ -9,6 +9,8 @@
 
 #include "event_log/kafka_internal.h"
 
+#define LOOK_MS 100
+#define LOOK_MAX_NS ((int64_t)5000000000) /* for topics that only some brokers know */
 #define CONNECT_TIMEOUT_MS 10000
 #define SESSION_TIMEOUT_MS 6000 /* a broker takes no less unless it is told to */
 #define SILENT_MAX_MS 20000
@@ -146,12 +148,19 @@ enum status kafka_log_begin(struct kafka_log *log, int32_t partition_count, stru
     return STATUS_OK;
 }
 
+/* One broker of several may not have heard yet of topics that were made a moment ago: then it is asked again. */
 static enum status find_topics(struct kafka_log *log, struct error *error) {
+    const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+    int64_t until_ns = kafka_now_ns() + LOOK_MAX_NS;
     struct kafka_topics_state state;
     int32_t partition_count;
-    enum status status = kafka_topics_ask(log, log->options.connect_timeout_ms, &state, error);
-    if (status == STATUS_OK) status = kafka_topics_count(log, &state, &partition_count, error);
-    if (status) return status;
+    for (;;) {
+        enum status status = kafka_topics_ask(log, log->options.connect_timeout_ms, &state, error);
+        if (status == STATUS_OK) status = kafka_topics_count(log, &state, &partition_count, error);
+        if (status) return status;
+        if (partition_count > 0 || state.broker_count == 1 || kafka_now_ns() > until_ns) break;
+        nanosleep(&look, NULL);
+    }
     if (partition_count == 0)
         return error_set(error, STATUS_NOT_FOUND, "the topics are not there: run `orderly setup`");
     return kafka_log_begin(log, partition_count, error);
