@@ -3,8 +3,11 @@
  * It is a consumer without a group, not the producer: a producer that asks about a topic creates it, on brokers that
  * allow that (the default), with the wrong number of partitions. */
 #include <stdio.h>
+#include <time.h>
 
 #include "event_log/kafka_internal.h"
+
+#define RETRY_MS 100
 
 /* --- the client --- */
 
@@ -73,6 +76,24 @@ enum status kafka_admin_run(struct kafka_client *client, const struct kafka_admi
 
 /* --- a partition's range --- */
 
+static bool is_leaderless(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
+/* A partition that is just getting its leader, as after a broker's return, is asked again within the time. */
+static rd_kafka_resp_err_t ask_range(struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
+                                     int64_t *first_out, int64_t *end_out) {
+    const struct timespec retry = {.tv_nsec = RETRY_MS * 1000000};
+    int64_t until_ns = kafka_now_ns() + (int64_t)timeout_ms * 1000000;
+    for (;;) {
+        int left_ms = (int)((until_ns - kafka_now_ns()) / 1000000);
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client->rk, topic, partition, first_out, end_out,
+                                                                    left_ms > 1 ? left_ms : 1);
+        if (!is_leaderless(code) || left_ms <= RETRY_MS) return code;
+        nanosleep(&retry, NULL);
+    }
+}
+
 enum status kafka_range(struct event_log *base, enum event_log_topic topic, int32_t partition, int timeout_ms,
                         int64_t *first_out, int64_t *end_out, struct error *error) {
     struct kafka_log *log = kafka_log_of(base);
@@ -81,8 +102,7 @@ enum status kafka_range(struct event_log *base, enum event_log_topic topic, int3
     enum status status = kafka_check_partition(base, topic, partition, error);
     if (status == STATUS_OK) status = kafka_admin_take(log, &client, error);
     if (status) return status;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(client->rk, log->topic_names[topic], partition, &first, &end, timeout_ms);
+    rd_kafka_resp_err_t code = ask_range(client, log->topic_names[topic], partition, timeout_ms, &first, &end);
     if (code) {
         char what[KAFKA_NAME_SIZE + 64];
         snprintf(what, sizeof what, "the offsets of %s, partition %d", log->topic_names[topic], partition);

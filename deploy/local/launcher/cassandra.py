@@ -87,14 +87,17 @@ def _ring_is_whole(cql, count):
 
 
 def _with_a_mount(directory):
-    """Cassandra asks for free space, and Java finds a file system by its mount point, which a plain chroot need not have:
-    then the process gets one, in a mount namespace of its own."""
+    """Cassandra asks for free space, and Java finds a file system by its mount point, which the root of a plain chroot is
+    not: then the process gets the same tree as a mount, in a mount namespace of its own."""
     unshare = shutil.which('unshare')
     with open('/proc/self/mounts', encoding='utf-8', errors='replace') as mounts:
-        points = [line.split(' ')[1].replace('\\040', ' ') for line in mounts]
-    if os.geteuid() != 0 or not unshare or any(os.path.commonpath([point, directory]) == point for point in points):
+        is_mount = any(line.split(' ')[1] == '/' for line in mounts)
+    if os.geteuid() != 0 or not unshare or is_mount:
         return []
-    return [unshare, '--mount', '--propagation', 'unchanged', 'sh', '-c', 'mount --bind "$0" "$0" && exec "$@"', directory]
+    root = os.path.join(directory, 'root')
+    os.makedirs(root, exist_ok=True)
+    return [unshare, '--mount', '--propagation', 'unchanged', 'sh', '-c',
+            'mount --rbind / "$0" && exec chroot "$0" "$@"', root]
 
 
 def _without_memory_lock():
