@@ -96,8 +96,10 @@ def _with_a_mount(directory):
         return []
     root = os.path.join(directory, 'root')
     os.makedirs(root, exist_ok=True)
+    # Inside a private file system, so that the tree never shows outside, where a wipe would find it.
     return [unshare, '--mount', '--propagation', 'unchanged', 'sh', '-c',
-            'mount --rbind / "$0" && exec chroot "$0" "$@"', root]
+            'mount -t tmpfs none "$0" && mount --make-private "$0" && mkdir "$0/tree" && mount --rbind / "$0/tree" && '
+            'mount --make-rslave "$0/tree" && exec chroot "$0/tree" "$@"', root]
 
 
 def _without_memory_lock():

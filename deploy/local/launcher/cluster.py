@@ -24,6 +24,12 @@ def each(function, nodes):
             done.result()
 
 
+def has_mounts(directory):
+    with open('/proc/self/mounts', encoding='utf-8', errors='replace') as mounts:
+        points = [line.split(' ')[1].replace('\\040', ' ') for line in mounts]
+    return any(os.path.commonpath([point, directory]) == directory for point in points)
+
+
 class Cluster:
     def __init__(self, plan):
         self.plan = plan
@@ -116,6 +122,8 @@ class Cluster:
         with lock(directory):
             each(lambda node: node.process.kill(), self.nodes)
             for node in self.nodes:
+                if has_mounts(node.directory):  # never delete through one
+                    raise Failure(f'something is mounted below {node.directory}: unmount it first')
                 shutil.rmtree(node.directory, ignore_errors=True)
             os.remove(os.path.join(directory, FILE))
             try:

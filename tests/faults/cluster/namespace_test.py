@@ -44,6 +44,7 @@ class NamespaceTest(unittest.TestCase):
             self.check_topics(own, ids[own])
             self.check_keys(own, ids[own], other.engine.namespace)
             self.assertEqual(set(own.export()), set(ids[own]))
+            own.end_members()
 
     def check_orders(self, own, ids, foreign):
         for order_id in ids:

@@ -268,6 +268,7 @@ def main():
     installation = Installation(engine_of, Ledger, keep=True)
     try:
         run(installation)
+        installation.end_members()
         installation.keep = False
     finally:
         if installation.keep:

@@ -79,6 +79,7 @@ def main():
         report(installation, watch, began, over)
         check_all(installation, watch)
         print(f'{killed} consumers killed and {ended} ended: {summary(installation.ledger, watch, took_s)}', flush=True)
+        installation.end_members()
         installation.keep = False
     finally:
         if installation.keep:

@@ -115,6 +115,7 @@ def run_block(services, numbers, state):
             number = numbers.pop(0)
             one(installation, watch, number, blows_of(number, names))
             state.note(number)
+        installation.end_members()
         installation.keep = False
     finally:
         if installation.keep:
