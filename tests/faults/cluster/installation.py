@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +23,12 @@ POLL_S = 0.02
 CACHE_TTL_S = 2   # short, so that a round is long enough to see what outlives it
 SETTINGS = {'ORDERLY_PARTITIONS': str(PARTITIONS), 'ORDERLY_CACHE_TTL': f'{CACHE_TTL_S}s', 'ORDERLY_VERDICT_TIMEOUT': '5s',
             'ORDERLY_LOG_FORMAT': 'json', 'ORDERLY_HTTP_THREADS': '2'}
+
+
+def run_as_test(main):
+    """Runs a test's main; a SIGTERM (of ctest, of an interrupted make) ends it in order, with all that it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('ended by SIGTERM'))
+    sys.exit(main())
 
 
 class Embedded:

@@ -1,4 +1,5 @@
 """The load: clients that create and read orders over HTTP, and one that appends commands straight to the log."""
+import contextlib
 import http.client
 import json
 import os
@@ -195,6 +196,14 @@ class Load:
         self.sender.send(kind, new_uuid(rng), command_id, script.order_id, expected, argument)
         if script.left == 0:
             self.scripts.remove(script)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        """What went wrong before the end is what counts; a load that cannot be ended then is not news."""
+        with contextlib.suppress(*([Exception] if kind else [])):
+            self.stop()
 
     def stop(self):
         self.stopping.set()

@@ -6,11 +6,10 @@ says what it waits for; a program that knows the newer schema takes it on. FAULT
 """
 import json
 import os
-import sys
 import urllib.request
 import uuid
 
-from installation import PARTITIONS, Cluster, Embedded, Installation, Services
+from installation import PARTITIONS, Cluster, Embedded, Installation, Services, run_as_test
 from ledger import Ledger, new_uuid, seeded
 from load import CommandSender
 from model import Model
@@ -277,4 +276,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_as_test(main)

@@ -4,14 +4,13 @@ STORM_SECONDS (20). The same ledger and the same zeros as in rounds_test.py; it 
 had no owner, and the longest time that a command waited for its event. FAULT_ENGINE=embedded runs it without services.
 """
 import os
-import sys
 import time
 
 import ownership
-from installation import PARTITIONS, Cluster, Embedded, Installation, Services
+from installation import PARTITIONS, Cluster, Embedded, Installation, Services, run_as_test
 from ledger import Ledger, seeded
 from load import Load
-from rounds import Watch, check_all, summary
+from rounds import Watch, check_all, summary, wait_for_answers
 
 SECONDS = float(os.environ.get('STORM_SECONDS', '20'))
 SEED = os.environ.get('STORM_SEED', '1')
@@ -65,16 +64,14 @@ def main():
         for number in range(1, CONSUMERS + 1):
             installation.add(f'consumer-{number}', 'consumer', log_level='debug')
         installation.wait_until_ready()
-        watch, load = Watch(installation), Load(installation, f'{SEED}-storm')
-        time.sleep(2)
-        began = time.time()
-        try:
+        watch = Watch(installation)
+        with Load(installation, f'{SEED}-storm'):
+            wait_for_answers('before the storm', installation.ledger)
+            began = time.time()
             killed, ended = storm(installation, rng)
             installation.wait_until_ready()
             over = time.time()
-            time.sleep(2)
-        finally:
-            load.stop()
+            wait_for_answers('after the storm', installation.ledger)
         took_s = watch.catch_up()
         report(installation, watch, began, over)
         check_all(installation, watch)
@@ -88,4 +85,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_as_test(main)

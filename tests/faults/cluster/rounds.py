@@ -95,14 +95,12 @@ def wait_for_answers(when, ledger):
 
 def run_round(installation, watch, blows, seed):
     """Returns a line about the round."""
-    load, ledger = Load(installation, seed), installation.ledger
-    try:
+    ledger = installation.ledger
+    with Load(installation, seed):
         wait_for_answers('before the blows', ledger)
         strike(installation, blows)
         installation.wait_until_ready()
         wait_for_answers('after the last victim is back', ledger)
-    finally:
-        load.stop()
     took_s = watch.catch_up()
     check_all(installation, watch)
     return summary(installation.ledger, watch, took_s)

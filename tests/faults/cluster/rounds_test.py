@@ -10,11 +10,10 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import time
 import traceback
 
-from installation import BINARY, Cluster, Embedded, Installation, Services
+from installation import BINARY, Cluster, Embedded, Installation, Services, run_as_test
 from ledger import Ledger
 from rounds import Watch, run_round
 from victims import Blow, plan
@@ -170,4 +169,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_as_test(main)
