@@ -16,7 +16,7 @@ run: ## install what is missing, build, serve on http://localhost:8000 (Ctrl-C e
 run-cluster: ## the same on real Kafka, Cassandra and Redis, started here without containers
 	@scripts/install_packages run cluster
 	@scripts/build release orderly cassandra
-	@deploy/local/cluster up
+	@deploy/local/cluster up --for-load
 	@deploy/local/cluster exec -- $(BUILD)/orderly setup
 	@exec deploy/local/cluster exec -- $(BUILD)/orderly serve
 

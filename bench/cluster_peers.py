@@ -17,10 +17,10 @@ class Cluster:
         self.directory = directory
 
     def run(self, *arguments, **more):
-        return subprocess.run([LAUNCHER, '--dir', self.directory, *arguments], check=True, text=True, **more)
+        return subprocess.run([LAUNCHER, '--dir', self.directory, *arguments], text=True, **{'check': True, **more})
 
     def __enter__(self):
-        self.run('up', '--free-ports')
+        self.run('up', '--free-ports', '--for-load')
         lines = self.run('env', capture_output=True).stdout.splitlines()
         self.environment = dict(line.removeprefix('export ').replace("'", '').split('=', 1) for line in lines if '=' in line)
         return self
@@ -38,7 +38,7 @@ class Cluster:
 
     def pids(self):
         """{name: pid} of the services."""
-        status = json.loads(self.run('status', '--json', capture_output=True).stdout)
+        status = json.loads(self.run('status', '--json', capture_output=True, check=False).stdout)  # 1: one is busy
         nodes = status['nodes'] if isinstance(status, dict) else status
         return {node['name']: node['pid'] for node in nodes}
 

@@ -47,6 +47,7 @@ static void redis_close(struct order_cache *base) {
     options_free(&cache->options);
     free(cache->key_pattern);
     free(cache->calls);
+    buffer_free(&cache->entry);
     free(cache);
 }
 
@@ -129,6 +130,7 @@ static enum status prepare(struct redis_cache *cache, const struct order_cache_r
         return error_set(error, STATUS_INVALID, "the namespace is longer than %d bytes", REDIS_PREFIX_MAX);
     for (size_t i = 0; i < cache->options.in_flight_max; i++)
         queue_push(&cache->free_calls, &cache->calls[i].link);
+    buffer_init(&cache->entry, REDIS_HEAD_MAX + ORDER_CACHE_VALUE_MAX);
     register_metrics(cache);
     if (options->tls) {
         enum status status = redis_tls_open(&cache->options, &cache->tls, error);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/buffer.h"
 #include "base/queue.h"
 #include "order_cache/redis.h"
 
@@ -26,6 +27,7 @@
 #define REDIS_KEY_SIZE (REDIS_PREFIX_MAX + sizeof REDIS_KEY + UUID_TEXT_SIZE)
 #define REDIS_NUMBER_SIZE 24 /* a 64-bit number as text */
 #define REDIS_SHA_SIZE 41    /* 40 hexadecimal digits and a NUL */
+#define REDIS_HEAD_MAX 64    /* bytes before the order of an entry */
 #define NS_PER_MS INT64_C(1000000)
 
 struct redis_cache;
@@ -35,6 +37,9 @@ struct redis_tls;
 
 enum redis_script { SCRIPT_PUT, SCRIPT_DROP, SCRIPT_CLEAR, SCRIPT_COUNT };
 extern const char *const redis_scripts[SCRIPT_COUNT];
+
+/* Writes an entry as the put script would, and nothing else, into the buffer; false: no memory. */
+bool redis_entry_write(struct buffer *out, const struct order_cache_entry *entry);
 
 /* Reads an entry as the put script wrote it; false: these bytes are somebody else's. value points into text. */
 bool redis_entry_parse(struct bytes text, struct order_cache_entry *entry_out);
@@ -52,6 +57,7 @@ struct redis_call {
     bool is_waiting;     /* somebody waits: not answered and not cut off */
     bool is_sent;        /* Redis may have carried it out */
     bool is_spelled_out; /* sent once more with the whole script */
+    bool is_compared;    /* put: something is there, so it went to the script */
     struct uuid order_id;
     int64_t started_ns, deadline_ns;
     size_t size_bytes; /* counted against REDIS_IN_FLIGHT_SIZE_MAX */
@@ -127,6 +133,7 @@ struct redis_cache {
     struct redis_call *first_waiting, *last_waiting;
     struct queue spent; /* calls to be given back with the next lock */
     size_t spent_bytes;
+    struct buffer entry; /* of the put being sent */
 };
 
 static inline int64_t redis_now_ns(const struct redis_cache *cache) {

@@ -2,7 +2,10 @@
  *
  * An entry is a string: "<version> <expires, ms> <made, µs>\n<the order's JSON>", so that redis-cli shows it as it is,
  * and so that a script compares the first bytes and leaves the rest alone. "made" is Redis's own time: a clear removes
- * what was there when it began, not what comes while it goes on. Numbers stay below 2^53: exact in Lua. */
+ * what was there when it began, not what comes while it goes on. It is 0 in an entry made without a script: a clear
+ * removes that one always. Numbers stay below 2^53: exact in Lua. */
+#include <inttypes.h>
+
 #include "order_cache/redis_internal.h"
 
 /* KEYS: entry. ARGV: version, expiry, value. 1: kept; 0: not newer, or too late by Redis's clock. An entry past its own
@@ -52,6 +55,13 @@ const char *const redis_scripts[SCRIPT_COUNT] = {
     [SCRIPT_DROP] = drop_script,
     [SCRIPT_CLEAR] = clear_script,
 };
+
+bool redis_entry_write(struct buffer *out, const struct order_cache_entry *entry) {
+    buffer_reset(out);
+    buffer_printf(out, "%" PRIu32 " %" PRId64 " 0\n", entry->version, entry->expires_at_ms);
+    buffer_put(out, entry->value);
+    return out->status == STATUS_OK;
+}
 
 /* Reads digits up to the delimiter, which is taken too. */
 static bool read_number(struct bytes *text, char delimiter, int64_t maximum, int64_t *number_out) {

@@ -12,6 +12,7 @@ import unittest
 
 from launcher_case import LAUNCHER, NOT_UP, Copy, Directory, processes_of, wait_for
 from launcher import plan as plans  # launcher_case has set the path
+from launcher.cassandra import heap_mib
 from launcher.directory import lock
 from launcher.jars import cache_directory
 from launcher.process import Process
@@ -182,8 +183,13 @@ class Plans(Directory):
         return found
 
     def make(self, name, **wishes):
-        nothing = {'nodes': 3, 'services': None, 'free_ports': True, 'ports': dict.fromkeys(plans.SERVICES)}
+        nothing = {'for_load': False, 'nodes': 3, 'services': None, 'free_ports': True,
+                   'ports': dict.fromkeys(plans.SERVICES)}
         return plans.load_or_make(os.path.join(self.root, name), argparse.Namespace(**{**nothing, **wishes}))
+
+    def test_cassandras_heap_fits_the_machine(self):
+        for memory, nodes, heap in [(2048, 1, 512), (8192, 1, 1024), (65536, 1, 2048), (8192, 3, 341), (2048, 3, 256)]:
+            self.assertEqual(heap_mib(memory, nodes), heap)
 
     def test_copies_never_share_a_port(self):
         made = [self.make(f'copy-{number}') for number in range(20)]

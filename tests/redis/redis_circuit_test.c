@@ -162,7 +162,7 @@ static void test_it_opens_when_every_get_is_refused(void **state) {
     free(redis_server_ask(&fixture->server, "ACL SETUSER default -evalsha -eval"));
     for (int i = 0; i < 100; i++) {
         int64_t expires_at_ms = fixture_now_ms(fixture) + TTL_MS;
-        assert_int_equal(cache_test_put_version(fixture->cache, &id, 1, expires_at_ms), STATUS_UNAVAILABLE);
+        assert_int_equal(cache_test_put_version(fixture->cache, &id, 2, expires_at_ms), STATUS_UNAVAILABLE);
     }
     assert_int_equal(cache_test_get(fixture->cache, &id, NULL).status, STATUS_NOT_FOUND);
     wait_for_log(fixture, "Redis refuses entries", "NOPERM");

@@ -105,7 +105,7 @@ static void test_many_puts_under_way_survive_a_flush_of_the_scripts(void **state
     assert_answer("OK", redis_server_ask(&fixture->server, "SCRIPT FLUSH"));
     for (uint32_t i = 0; i < COUNT; i++) {
         struct uuid id = cache_test_id(i);
-        puts[i] = watch_put(fixture->cache, &id, 1, BYTES("{}"), expires_at_ms);
+        puts[i] = watch_put(fixture->cache, &id, 2, BYTES("{}"), expires_at_ms);
     }
     for (uint32_t i = 0; i < COUNT; i++)
         assert_int_equal(watch_end(puts[i]), STATUS_OK);
@@ -144,7 +144,7 @@ static void test_clear_leaves_what_others_made(void **state) {
 
     order_cache_clear(cache);
     struct uuid later = cache_test_id(COUNT); /* while the clear goes on: it stays */
-    assert_int_equal(cache_test_put_version(cache, &later, 1, expires_at_ms), STATUS_OK);
+    assert_int_equal(cache_test_put_version(cache, &later, 2, expires_at_ms), STATUS_OK);
     for (uint32_t i = 0; i < COUNT; i++) {
         struct uuid id = cache_test_id(i);
         wait_for_absence(cache, &id);

@@ -23,24 +23,26 @@ static bool scripts_have_run(void *data) {
     return calls >= 2;
 }
 
-/* Both lie in the socket of a frozen Redis; it reads them after the expiry of the first. */
+/* All lie in the socket of a frozen Redis; it reads them after the expiry of the first two. */
 static void test_a_put_that_redis_reads_after_its_expiry_is_not_made(void **state) {
     struct fixture *fixture = *state;
-    struct uuid late = cache_test_id(1), in_time = cache_test_id(2);
+    struct uuid late = cache_test_id(1), first = cache_test_id(2), in_time = cache_test_id(3);
     open_with_timeout(fixture);
     redis_server_freeze(&fixture->server);
     int64_t now_ms = fixture_now_ms(fixture);
     struct watched *puts[] = {watch_put(fixture->cache, &late, 2, BYTES("{}"), now_ms + 300),
-                              watch_put(fixture->cache, &in_time, 1, BYTES("{}"), now_ms + TTL_MS)};
-    for (int i = 0; i < 2; i++)
+                              watch_put(fixture->cache, &first, 1, BYTES("{}"), now_ms + 300),
+                              watch_put(fixture->cache, &in_time, 2, BYTES("{}"), now_ms + TTL_MS)};
+    for (int i = 0; i < 3; i++)
         assert_int_equal(watch_end(puts[i]), STATUS_UNKNOWN); /* sent, and no answer */
     while (fixture_now_ms(fixture) <= now_ms + 300)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     redis_server_thaw(&fixture->server);
     assert_true(fixture_wait(scripts_have_run, fixture));
     fixture_wait_up(fixture->cache);
-    assert_int_equal(cache_test_get(fixture->cache, &in_time, NULL).version, 1);
+    assert_int_equal(cache_test_get(fixture->cache, &in_time, NULL).version, 2);
     assert_int_equal(cache_test_get(fixture->cache, &late, NULL).status, STATUS_NOT_FOUND);
+    assert_int_equal(cache_test_get(fixture->cache, &first, NULL).status, STATUS_NOT_FOUND);
     assert_true(redis_server_number(&fixture->server, "DBSIZE") == 1);
 }
 

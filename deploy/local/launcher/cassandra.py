@@ -7,11 +7,22 @@ import struct
 from .cql import ALL, ONE, Cql
 from .java import JavaNode
 
-HEAP_ALONE, HEAP_OF_THREE = '512m', '256m'
+# Of the machine's memory for all nodes together, and MiB of heap for a node, at least and at most. Below 1 GiB a single
+# node under full load runs out of it and ends.
+MEMORY_SHARE = 8
+HEAP_MIN_MIB, HEAP_MAX_MIB = {1: 512, 3: 256}, 2048
 TOKENS = 2**64
 # Of Cassandra's own keyspace with three replicas: read at ALL, it answers only if the node sees every other one live.
 READ_FROM_ALL = ("SELECT keyspace_name FROM system_distributed.view_build_status "
                  "WHERE keyspace_name = '-' AND view_name = '-'")
+
+
+def memory_mib():
+    return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') >> 20
+
+
+def heap_mib(memory, nodes):
+    return max(HEAP_MIN_MIB[nodes], min(HEAP_MAX_MIB, memory // MEMORY_SHARE // nodes))
 
 
 class Cassandra(JavaNode):
@@ -40,12 +51,12 @@ class Cassandra(JavaNode):
         return f"-Dlogback.configurationFile={pathlib.Path(self.home_file('logback.xml')).as_uri()}"
 
     def command(self):
-        heap = HEAP_ALONE if len(self.plan.of('cassandra')) == 1 else HEAP_OF_THREE
+        heap = heap_mib(memory_mib(), len(self.plan.of('cassandra')))
+        # The second compiler would take half of a start's time; under load it pays.
+        compiler = [] if self.plan.for_load else ['-XX:TieredStopAtLevel=1']
         return [*_with_a_mount(self.directory), *_without_memory_lock(), *self.server(
-            f'-Xms{heap}', f'-Xmx{heap}', '-Xss256k', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=300',
-            '-XX:+ParallelRefProcEnabled',
-            # The second compiler would take half of a start's time.
-            '-XX:TieredStopAtLevel=1',
+            f'-Xms{heap}m', f'-Xmx{heap}m', '-Xss256k', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=300',
+            '-XX:+ParallelRefProcEnabled', *compiler,
             f"-javaagent:{self.jars.one('jamm-')}", f'-Djna.tmpdir={self.temporary_directory()}',
             f"-Dcassandra.config={pathlib.Path(self.directory, 'cassandra.yaml').as_uri()}",
             f'-Dcassandra.storagedir={self.directory}', f'-Dcassandra.logdir={self.directory}',

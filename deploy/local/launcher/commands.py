@@ -172,6 +172,7 @@ def add_up_options(parser):
     for service, port in plans.DEFAULT_PORTS.items():
         parser.add_argument(f'--{service}-port', type=port_number, metavar='PORT', help=f'({port})')
     parser.add_argument('--free-ports', action='store_true', help='pick free ports instead of the usual ones')
+    parser.add_argument('--for-load', action='store_true', help='slower to start, faster under load')
     parser.add_argument('--only', dest='services', type=service_list, metavar='SERVICE,…',
                         help='of kafka, cassandra, redis (all)')
 

@@ -25,6 +25,7 @@ class Plan:
         self.directory = directory
         self.kafka_cluster_id = record['kafka_cluster_id']
         self.nodes = record['nodes']
+        self.for_load = record.get('for_load', False)
 
     def of(self, service):
         return [node for node in self.nodes if node['service'] == service]
@@ -133,6 +134,7 @@ def _make(wishes, used):
         'orderly_cluster': FORMAT,
         'kafka_cluster_id': base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('='),
         'nodes': nodes,
+        'for_load': wishes.for_load,
         'all_ports': sorted({value for node in nodes for name, value in node.items() if name.endswith('port')}),
     }
 
