@@ -8,6 +8,7 @@
 #include "event_log/kafka_internal.h"
 
 #define RETRY_MS 100
+#define TRY_MS 5000 /* then the client itself may be the trouble */
 
 /* --- the client --- */
 
@@ -76,41 +77,55 @@ enum status kafka_admin_run(struct kafka_client *client, const struct kafka_admi
 
 /* --- a partition's range --- */
 
-static bool is_leaderless(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+/* What passes by itself, as after a broker's return: a leader is being chosen, or the client has kept an old answer about
+ * the topic, which is ours and exists. A client that gave one of these gives way to a new one before the next try. */
+static bool passes(rd_kafka_resp_err_t code) {
+    static const rd_kafka_resp_err_t codes[] = {
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,    RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+        RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,       RD_KAFKA_RESP_ERR__TIMED_OUT,
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (code == codes[i]) return true;
+    return false;
 }
 
-/* A partition that is just getting its leader, as after a broker's return, is asked again within the time. */
-static rd_kafka_resp_err_t ask_range(struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
-                                     int64_t *first_out, int64_t *end_out) {
-    const struct timespec retry = {.tv_nsec = RETRY_MS * 1000000};
-    int64_t until_ns = kafka_now_ns() + (int64_t)timeout_ms * 1000000;
-    for (;;) {
-        int left_ms = (int)((until_ns - kafka_now_ns()) / 1000000);
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client->rk, topic, partition, first_out, end_out,
-                                                                    left_ms > 1 ? left_ms : 1);
-        if (!is_leaderless(code) || left_ms <= RETRY_MS) return code;
-        nanosleep(&retry, NULL);
-    }
+static int smaller_of(int a, int b) {
+    return a < b ? a : b;
 }
 
-enum status kafka_range(struct event_log *base, enum event_log_topic topic, int32_t partition, int timeout_ms,
-                        int64_t *first_out, int64_t *end_out, struct error *error) {
-    struct kafka_log *log = kafka_log_of(base);
+/* One try with the client of now; *passes_out: another may succeed. */
+static enum status try_range(struct kafka_log *log, enum event_log_topic topic, int32_t partition, int timeout_ms,
+                             int64_t *first_out, int64_t *end_out, bool *passes_out, struct error *error) {
     struct kafka_client *client;
-    int64_t first, end;
-    enum status status = kafka_check_partition(base, topic, partition, error);
-    if (status == STATUS_OK) status = kafka_admin_take(log, &client, error);
+    *passes_out = false;
+    enum status status = kafka_admin_take(log, &client, error);
     if (status) return status;
-    rd_kafka_resp_err_t code = ask_range(client, log->topic_names[topic], partition, timeout_ms, &first, &end);
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client->rk, log->topic_names[topic], partition,
+                                                                first_out, end_out, timeout_ms > 1 ? timeout_ms : 1);
     if (code) {
         char what[KAFKA_NAME_SIZE + 64];
         snprintf(what, sizeof what, "the offsets of %s, partition %d", log->topic_names[topic], partition);
         status = kafka_unavailable(client, code, what, error);
-    } else {
-        *first_out = first, *end_out = end;
+        *passes_out = passes(code);
     }
     kafka_admin_give(log, status == STATUS_OK);
+    return status;
+}
+
+enum status kafka_range(struct event_log *base, enum event_log_topic topic, int32_t partition, int timeout_ms,
+                        int64_t *first_out, int64_t *end_out, struct error *error) {
+    const struct timespec retry = {.tv_nsec = RETRY_MS * 1000000};
+    int64_t until_ns = kafka_now_ns() + (int64_t)timeout_ms * 1000000, first = 0, end = 0;
+    enum status status = kafka_check_partition(base, topic, partition, error);
+    bool again = status == STATUS_OK;
+    while (again) {
+        int left_ms = (int)((until_ns - kafka_now_ns()) / 1000000);
+        status = try_range(kafka_log_of(base), topic, partition, smaller_of(left_ms, TRY_MS), &first, &end, &again, error);
+        again = again && kafka_now_ns() + (int64_t)RETRY_MS * 1000000 < until_ns;
+        if (again) nanosleep(&retry, NULL);
+    }
+    if (status == STATUS_OK) *first_out = first, *end_out = end;
     return status;
 }
 
