@@ -28,11 +28,11 @@ build: ## the full program at build/release/orderly
 	@scripts/install_packages run
 	@scripts/build release orderly cassandra
 
-test: ## install what is missing, build, run all tests but the long ones of test-faults
+test: ## install what is missing, build, run all tests
 	@scripts/install_packages run test cluster
 	@scripts/build release all
 	@scripts/python_env
-	@ctest --preset release -LE outage
+	@ctest --preset release
 
 test-quick: ## the inner loop: unit and embedded tests, under a minute
 	@scripts/install_packages run test
@@ -49,7 +49,7 @@ test-faults: ## the long fault, kill and model runs (about an hour)
 	@scripts/install_packages run test cluster
 	@scripts/build release all
 	@scripts/python_env
-	@MODEL_SEQUENCES=10000 KILL_ROUNDS=200 MODEL_CLUSTER_SEQUENCES=200 CLUSTER_FAULT_ROUNDS=60 ctest --preset release -L 'model|faults|outage' -j 1 --timeout 7200
+	@MODEL_SEQUENCES=10000 KILL_ROUNDS=200 MODEL_CLUSTER_SEQUENCES=200 CLUSTER_FAULT_ROUNDS=60 ctest --preset release -L 'model|faults' -j 1 --timeout 7200
 
 bench: ## ratios against nginx on this machine, as a table and JSON
 	@scripts/install_packages run bench
