@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import unittest
+import uuid
 
 from launcher_case import LAUNCHER, NOT_UP, Copy, Directory, processes_of, wait_for
 from launcher import plan as plans  # launcher_case has set the path
@@ -190,6 +191,11 @@ class Plans(Directory):
     def test_cassandras_heap_fits_the_machine(self):
         for memory, nodes, heap in [(2048, 1, 512), (8192, 1, 1024), (65536, 1, 2048), (8192, 3, 341), (2048, 3, 256)]:
             self.assertEqual(heap_mib(memory, nodes), heap)
+
+    def test_kafkas_cluster_id_is_no_option(self):
+        for first in range(256):
+            made = plans.kafka_cluster_id(uuid.UUID(bytes=bytes([first]) + bytes(15)))
+            self.assertRegex(made, r'^[A-Za-z0-9_][A-Za-z0-9_-]{21}$')
 
     def test_copies_never_share_a_port(self):
         made = [self.make(f'copy-{number}') for number in range(20)]

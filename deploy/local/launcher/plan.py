@@ -132,11 +132,17 @@ def _make(wishes, used):
                           f"--{node['service']}-port sets another, --free-ports picks free ones")
     return {
         'orderly_cluster': FORMAT,
-        'kafka_cluster_id': base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('='),
+        'kafka_cluster_id': kafka_cluster_id(uuid.uuid4()),
         'nodes': nodes,
         'for_load': wishes.for_load,
         'all_ports': sorted({value for node in nodes for name, value in node.items() if name.endswith('port')}),
     }
+
+
+def kafka_cluster_id(made):
+    """In Kafka's form. One that begins with "-" its tools would take for an option: another is made, as Kafka does."""
+    text = base64.urlsafe_b64encode(made.bytes).decode().rstrip('=')
+    return text if text[0] != '-' else kafka_cluster_id(uuid.uuid4())
 
 
 def _node(service, index, address, port, **more):
