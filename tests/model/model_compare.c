@@ -113,6 +113,12 @@ static bool compare_verdict(const struct round *round, const struct round_comman
     return differs(round, index, "a verdict");
 }
 
+static bool was_sent(const struct round *round, const struct uuid *attempt_id) {
+    for (int i = 0; i < round->command_count; i++)
+        if (uuid_equal(&round->commands[i].attempt_id, attempt_id)) return true;
+    return false;
+}
+
 static bool compare_verdicts(const struct round *round, struct rig *rig, const int64_t *events_from,
                              struct arena *arena) {
     struct verdicts verdicts = verdicts_read(rig, events_from, arena);
@@ -124,7 +130,11 @@ static bool compare_verdicts(const struct round *round, struct rig *rig, const i
         if (!compare_verdict(round, command, verdicts_find(&verdicts, &command->attempt_id))) return false;
         attempts += command->model.attempt == i;
     }
-    return verdicts.count == attempts ? true : differs(round, -1, "a verdict on something nobody sent");
+    if (verdicts.count == attempts) return true;
+    for (size_t i = 0; i < verdicts.count; i++)
+        if (!was_sent(round, &verdicts.list[i].attempt_id))
+            fprintf(stderr, "verdict: %.*s\n", (int)verdicts.list[i].value.size, verdicts.list[i].value.data);
+    return differs(round, -1, "a verdict on something nobody sent");
 }
 
 bool round_compare(const struct round *round, struct rig *rig, const int64_t *events_from) {

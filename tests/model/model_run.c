@@ -170,6 +170,7 @@ static void replay(struct run *run) {
 }
 
 static bool run_round(struct run *run) {
+    faulty_log_settle(run->rig.faulty_log); /* the round before says nothing any more */
     for (int32_t i = 0; i < PARTITIONS; i++) {
         run->commands_from[i] = rig_end(&run->rig, TOPIC_COMMANDS, i);
         run->events_from[i] = rig_end(&run->rig, TOPIC_EVENTS, i);

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #define INJECTIONS_MAX 64
-#define RELEASE_WAIT_S 30
+#define WAIT_S 30
 
 struct injection {
     enum event_log_poll_kind kind;
@@ -27,6 +27,7 @@ struct faulty_log {
     size_t injection_count;
     bool is_taken[EVENT_LOG_PARTITIONS_MAX]; /* away from the consumer by injection */
     bool is_released[EVENT_LOG_PARTITIONS_MAX];
+    size_t appends_under_way;
     unsigned trims;
     struct event_log_trim last_trim;
 };
@@ -48,7 +49,7 @@ static struct faulty_consumer *consumer_of(struct event_log_consumer *base) {
 
 struct append_call {
     struct fault_held held;
-    struct event_log *inner;
+    struct faulty_log *log;
     struct event_log_append request, *outer;
     enum status misreport;
 };
@@ -56,14 +57,22 @@ struct append_call {
 static void append_done(struct event_log_append *append, enum status status, const char *error_text) {
     struct append_call *call = append->data;
     struct event_log_append *outer = call->outer;
+    struct faulty_log *log = call->log;
     if (status == STATUS_OK && call->misreport) status = call->misreport, error_text = "misreported";
     free(call);
     outer->done(outer, status, error_text);
+    pthread_mutex_lock(&log->mutex);
+    log->appends_under_way--;
+    pthread_cond_broadcast(&log->changed);
+    pthread_mutex_unlock(&log->mutex);
 }
 
 static void append_go_on(struct fault_held *held) {
     struct append_call *call = CONTAINER_OF(held, struct append_call, held);
-    event_log_append(call->inner, &call->request);
+    pthread_mutex_lock(&call->log->mutex);
+    call->log->appends_under_way++;
+    pthread_mutex_unlock(&call->log->mutex);
+    event_log_append(call->log->inner, &call->request);
 }
 
 static void faulty_append(struct event_log *base, struct event_log_append *outer) {
@@ -78,7 +87,7 @@ static void faulty_append(struct event_log *base, struct event_log_append *outer
     }
     struct append_call *call = calloc(1, sizeof *call);
     if (!call) abort();
-    *call = (struct append_call){{.go_on = append_go_on}, log->inner, *outer, outer, STATUS_OK};
+    *call = (struct append_call){{.go_on = append_go_on}, log, *outer, outer, STATUS_OK};
     call->request.done = append_done;
     call->request.data = call;
     if (effect == FAULT_MISREPORTED) call->misreport = status;
@@ -261,8 +270,20 @@ static enum status faulty_committed(struct event_log *base, const char *group, e
     return event_log_committed(log_of(base)->inner, group, topic, partition, timeout_ms, next_offset_out, error);
 }
 
+void faulty_log_settle(struct event_log *base) {
+    struct faulty_log *log = log_of(base);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAIT_S;
+    pthread_mutex_lock(&log->mutex);
+    while (log->appends_under_way > 0)
+        if (pthread_cond_timedwait(&log->changed, &log->mutex, &until)) abort(); /* an append without an end */
+    pthread_mutex_unlock(&log->mutex);
+}
+
 static void faulty_close(struct event_log *base) {
     struct faulty_log *log = log_of(base);
+    faulty_log_settle(base);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->mutex);
     free(log);
@@ -328,7 +349,7 @@ bool faulty_log_wait_released(struct event_log *base, int32_t partition) {
     struct faulty_log *log = log_of(base);
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += RELEASE_WAIT_S;
+    until.tv_sec += WAIT_S;
     int failure = 0;
     pthread_mutex_lock(&log->mutex);
     while (!log->is_released[partition] && failure == 0)

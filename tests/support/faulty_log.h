@@ -6,7 +6,7 @@
 #include "event_log/event_log.h"
 #include "support/faults.h"
 
-/* inner and faults are borrowed. Its close frees the wrapper alone. One consumer at a time. */
+/* inner and faults are borrowed. Its close settles, and frees the wrapper alone. One consumer at a time. */
 struct event_log *faulty_log_new(struct event_log *inner, struct faults *faults);
 
 /* From now on a member of a group is in truth a reader on its own from these positions, one for each partition: it only
@@ -22,6 +22,9 @@ void faulty_log_inject(struct event_log *log, enum event_log_poll_kind kind, int
 
 /* Waits (30 s at most) until the consumer has released the partition that was revoked by injection. */
 bool faulty_log_wait_released(struct event_log *log, int32_t partition);
+
+/* Waits (30 s at most) until no append is under way: a pipeline that is closed leaves some behind, as a killed one would. */
+void faulty_log_settle(struct event_log *log);
 
 /* How often a trim was asked for, and the last one. */
 unsigned faulty_log_trims(struct event_log *log, struct event_log_trim *last_out);
