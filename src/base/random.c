@@ -61,28 +61,12 @@ uint64_t random_below(struct random *random, uint64_t bound) {
     return number % bound;
 }
 
-static uint64_t rotate_left(uint64_t x, int bits) {
-    return x << bits | x >> (64 - bits);
-}
-
-static uint64_t seeded_next(uint64_t s[4]) {
-    uint64_t result = rotate_left(s[1] * 5, 7) * 9;
-    uint64_t shifted = s[1] << 17;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= shifted;
-    s[3] = rotate_left(s[3], 45);
-    return result;
-}
-
 /* Little-endian whatever the machine, so that a seed repeats a run everywhere. */
 static void seeded_fill(struct random *random, void *out, size_t size) {
-    uint64_t *state = CONTAINER_OF(random, struct random_seeded, base)->state;
+    struct random_seeded *seeded = CONTAINER_OF(random, struct random_seeded, base);
     uint8_t *to = out;
     for (size_t i = 0; i < size;) {
-        uint64_t word = seeded_next(state);
+        uint64_t word = random_seeded_next(seeded);
         for (int byte = 0; byte < 8 && i < size; byte++, i++)
             to[i] = (uint8_t)(word >> (8 * byte));
     }

@@ -27,4 +27,17 @@ struct random_seeded {
 };
 void random_seeded_init(struct random_seeded *random, uint64_t seed);
 
+/* The next eight bytes of the sequence as a little-endian number. Inline: a load generator draws several for each operation. */
+static inline uint64_t random_seeded_next(struct random_seeded *random) {
+    uint64_t *s = random->state;
+    uint64_t scrambled = s[1] * 5, shifted = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= shifted;
+    s[3] = s[3] << 45 | s[3] >> 19;
+    return (scrambled << 7 | scrambled >> 57) * 9;
+}
+
 #endif

@@ -25,8 +25,9 @@ USES = {
     "order_cache": {"base", "order"},
     "pipeline": {"base", "order", "event_log", "order_store", "order_cache"},
     "feed": {"base", "order", "event_log", "order_store", "order_cache"},
-    "api": {"base", "order", "event_log", "order_store", "order_cache", "http", "feed", "pipeline"},
-    "hotkey": {"base", "order", "event_log", "order_store", "order_cache"},
+    "api": {"base", "order", "event_log", "order_store", "order_cache", "http", "feed", "pipeline",
+            "hotkey"},
+    "hotkey": {"base"},
 }
 ALL = set(USES)
 USES["app"] = ALL
@@ -39,7 +40,7 @@ ADAPTER_USES = {"embedded": {"lmdb"}, "memory": set(), "kafka": set(), "cassandr
 # The headers that other folders may include. Of a port: also its adapters' constructors, for app/ alone.
 PUBLIC = {
     "base": {
-        "advice.h", "arena.h", "buffer.h", "bytes.h", "clock.h", "json.h", "log.h", "metrics.h", "queue.h", "random.h",
+        "advice.h", "arena.h", "buffer.h", "bytes.h", "clock.h", "histogram.h", "json.h", "log.h", "metrics.h", "queue.h", "random.h",
         "status.h", "uuid.h",
     },
     "config": {"config.h"},
@@ -53,7 +54,7 @@ PUBLIC = {
     "pipeline": {"pipeline.h"},
     "feed": {"feed.h"},
     "api": {"api.h"},
-    "hotkey": {"hotkey.h"},
+    "hotkey": {"lab.h", "parameters.h", "result.h", "run.h", "schedule.h", "space_saving.h"},
     "app": {"app.h", "command.h"},
 }
 CONSTRUCTORS = {
@@ -64,7 +65,7 @@ CONSTRUCTORS = {
 # Libraries that one folder wraps, so that nobody else needs to know their traps.
 LIBRARIES = {
     "lmdb.h": {"lmdb"}, "microhttpd.h": {"http"}, "librdkafka/rdkafka.h": {"event_log"},
-    "hiredis/hiredis.h": {"order_cache"}, "hiredis/async.h": {"order_cache"},
+    "hiredis/hiredis.h": {"order_cache", "hotkey"}, "hiredis/async.h": {"order_cache"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
