@@ -46,6 +46,7 @@ struct http_server_options {
     size_t port_count;
     unsigned threads;              /* 0: one per core, at most 4 */
     unsigned connections_max;      /* 0: 4,096; further ones get 503 and are closed */
+    unsigned streams_max;          /* 0: half of connections_max */
     size_t body_max;               /* 0: 262,144 */
     int idle_timeout_ms;           /* between requests of a connection; 0: 60,000 */
     int receive_timeout_ms;        /* for headers and body of one request; 0: 10,000 */
@@ -116,6 +117,40 @@ bool http_respond_static(struct http_request *request, int status, const char *c
 /* Responds with the buffer's memory, which the server takes over (the buffer is empty afterwards). After a failure of
  * the buffer: 503. */
 bool http_respond_buffer(struct http_request *request, int status, const char *content_type, struct buffer *body);
+
+/* --- streams: an answer that goes on, for server-sent events (WHATWG HTML, section 9.2) --- */
+
+/* A response without an end. Written by any thread; sent by the request's server thread, gathered for at most
+ * HTTP_STREAM_FLUSH_MS. What is written waits in a queue of queue_max bytes; a client that lets it run over is too slow: its
+ * queue is dropped, last_words (copied; may be empty) are sent after what was on its way, and the connection is closed. */
+struct http_stream;
+#define HTTP_STREAM_FLUSH_MS 50
+#define HTTP_STREAM_QUEUE_MAX 262144 /* the largest queue_max */
+
+struct http_stream_options {
+    const char *content_type;   /* "text/event-stream" */
+    size_t queue_max;           /* bytes */
+    struct bytes last_words;    /* "event: slow\n..." */
+    struct bytes heartbeat;     /* sent after heartbeat_ms without anything else: ":\n\n"; also finds clients that are gone */
+    int heartbeat_ms;
+    void (*closed)(void *data); /* once, on any thread, when nothing can be sent any more: the client is gone or too slow,
+                                 * the server closes, or after http_stream_end. Never inside a call of ours. */
+    void *data;
+};
+
+/* Begins the answer (200; headers added before are sent) on the handler's thread, before any http_respond. Counts against
+ * the server's streams_max. Nothing is sent and `closed` is not called before the handler returns. NULL: no room (nothing
+ * was sent; answer 503) or no memory. The caller owns one reference. */
+struct http_stream *http_stream_begin(struct http_request *request, const struct http_stream_options *options);
+
+/* Appends a copy. OK; TOO_LARGE: the queue ran over, the stream ends; CLOSED: it has ended. Any thread; never blocks. */
+enum status http_stream_write(struct http_stream *stream, struct bytes bytes);
+
+/* Sends what is queued, then closes the connection. */
+void http_stream_end(struct http_stream *stream);
+
+/* Gives the reference back; the last use of it by this thread. A stream that was not ended goes on until its client does. */
+void http_stream_release(struct http_stream *stream);
 
 /* --- problems: RFC 9457 application/problem+json --- */
 

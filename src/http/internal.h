@@ -16,6 +16,7 @@
 #include "http/method.h"
 #include "http/metrics.h"
 #include "http/router.h"
+#include "http/stream.h"
 #include "http/sweeper.h"
 #include "http/target.h"
 
@@ -140,6 +141,7 @@ struct http_request {
     int64_t started_ns;
     bool is_http_1_0; /* which may come without Host */
     bool is_active, is_deferred, must_close, cors_is_allowed;
+    struct http_stream *stream; /* it has taken the socket: libmicrohttpd only has to close */
 
     struct arena arena; /* the handler's, handed on with the request */
     void *data;
@@ -158,6 +160,7 @@ struct http_server {
     struct guard guard;
     struct listener *listener;
     struct sweeper *sweeper;
+    struct streams *streams;
     struct http_metrics metrics;
     struct worker workers[WORKERS_MAX]; /* options.threads of them are used */
     size_t next_worker;                 /* the accept thread: sockets go to them in turn */
@@ -165,7 +168,7 @@ struct http_server {
 
     pthread_mutex_t connections_mutex; /* the list; never taken while a connection's mutex is held */
     struct connection *connections;
-    _Atomic int64_t connection_count; /* handed over and not closed yet */
+    _Atomic int64_t connection_count; /* handed over and not closed yet; streams too */
 };
 
 /* server.c */
@@ -214,6 +217,10 @@ void resume_later(struct http_request *request);
 /* respond.c */
 /* Hands the response to libmicrohttpd; server thread. MHD_NO: no memory, the connection ends. */
 enum MHD_Result response_queue(struct http_request *request);
+/* True for the first thread that begins to make the response. */
+bool response_claim(struct http_request *request);
+/* All headers but those of the body's framing. */
+bool response_add_headers(const struct http_request *request, struct MHD_Response *mhd);
 bool response_is_begun(const struct http_request *request);
 
 #endif

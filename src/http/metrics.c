@@ -27,6 +27,13 @@ enum status http_metrics_open(struct http_metrics *metrics, struct metrics *regi
     }
     metrics->connections = metrics_gauge(registry, "orderly_http_connections", "Open connections", "");
     metrics->active = metrics_gauge(registry, "orderly_http_active_requests", "Requests under way", "");
+    metrics->streams = metrics_gauge(registry, "orderly_http_streams", "Open streams of events", "");
+    for (enum stream_end end = 0; end < STREAM_ENDS; end++) {
+        char labels[LABELS_SIZE];
+        snprintf(labels, sizeof labels, "reason=\"%s\"", stream_end_name(end));
+        metrics->streams_ended[end] =
+            metrics_counter(registry, "orderly_http_streams_ended_total", "Streams that ended, by reason", labels);
+    }
     metrics->received_bytes =
         metrics_counter(registry, "orderly_http_received_bytes_total", "Bytes of request bodies", "");
     metrics->sent_bytes = metrics_counter(registry, "orderly_http_sent_bytes_total", "Bytes of response bodies", "");

@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "http/http.h"
 #include "http/method.h"
+#include "http/stream.h"
 
 #define METRICS_STATUS_MAX 600
 
@@ -18,7 +19,8 @@ struct http_metrics {
      */
     _Atomic(struct metric_counter *) *requests;
     struct metric_histogram **seconds; /* by route */
-    struct metric_gauge *connections, *active;
+    struct metric_gauge *connections, *active, *streams;
+    struct metric_counter *streams_ended[STREAM_ENDS]; /* by reason */
     struct metric_counter *received_bytes, *sent_bytes;
 };
 

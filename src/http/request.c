@@ -238,6 +238,11 @@ static enum MHD_Result on_end(struct http_request *request) {
         .status = 500, .code = "internal_error", .detail = "the request was not answered"};
     connection_set_cut(request->connection, CUT_NEVER);
     run_handler(request);
+    if (request->stream) { /* the streams' thread answers */
+        stream_start(request->stream);
+        request->phase = PHASE_QUEUED;
+        return MHD_NO;
+    }
     if (atomic_load_explicit(&request->flags, memory_order_acquire) & RESPONSE_READY) return response_queue(request);
     if (request->is_deferred) return suspend(request);
     http_respond_problem(request, &silent); /* a handler that forgot both: its client shall not wait */

@@ -7,7 +7,7 @@
 /* --- any thread --- */
 
 /* The first thread that adds a header or responds makes the response; the others are too late. */
-static bool response_claim(struct http_request *request) {
+bool response_claim(struct http_request *request) {
     uintptr_t self = (uintptr_t)pthread_self(), owner = 0;
     if (!atomic_compare_exchange_strong(&request->responder, &owner, self) && owner != self) return false;
     return !(atomic_load_explicit(&request->flags, memory_order_relaxed) & RESPONSE_READY);
@@ -124,7 +124,7 @@ static bool add_safety_headers(const struct http_request *request, struct MHD_Re
     return ok && add_cors_headers(request, mhd, is_cacheable);
 }
 
-static bool add_headers(const struct http_request *request, struct MHD_Response *mhd) {
+bool response_add_headers(const struct http_request *request, struct MHD_Response *mhd) {
     const struct response *response = &request->response;
     bool ok = add(mhd, "X-Request-ID", request->id) && add_safety_headers(request, mhd);
     if (response->content_type) ok = ok && add(mhd, "Content-Type", response->content_type);
@@ -142,7 +142,7 @@ enum MHD_Result response_queue(struct http_request *request) {
         MHD_create_response_from_buffer(response->body.size, (void *)response->body.data, MHD_RESPMEM_PERSISTENT);
     if (!mhd) return MHD_NO;
     enum MHD_Result result = MHD_NO;
-    if (add_headers(request, mhd)) {
+    if (response_add_headers(request, mhd)) {
         request->phase = PHASE_QUEUED;
         connection_set_cut(request->connection,
                            server_now_ns(server) + server->options.idle_timeout_ms * INT64_C(1000000));

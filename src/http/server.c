@@ -100,6 +100,7 @@ static void set_defaults(struct http_server_options *options) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->threads == 0) options->threads = cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
     if (options->connections_max == 0) options->connections_max = CONNECTIONS_DEFAULT;
+    if (options->streams_max == 0) options->streams_max = (options->connections_max + 1) / 2;
     if (options->body_max == 0) options->body_max = BODY_DEFAULT_SIZE;
     if (options->idle_timeout_ms == 0) options->idle_timeout_ms = IDLE_TIMEOUT_DEFAULT_MS;
     if (options->receive_timeout_ms == 0) options->receive_timeout_ms = RECEIVE_TIMEOUT_DEFAULT_MS;
@@ -141,6 +142,7 @@ static enum status open_parts(struct http_server *server, struct error *error) {
                                    .host = options->host,
                                    .allowed_origins = options->allowed_origins};
     status = sweeper_open(server, &server->sweeper, error);
+    if (!status) status = streams_open(server, &server->streams, error);
     if (!status) status = start_workers(server, error);
     return status ? status : listener_start(server->listener, error);
 }
@@ -186,6 +188,7 @@ static bool wait_until_none(const struct http_server *server, int64_t (*count)(c
 enum status http_server_drain(struct http_server *server, int timeout_ms) {
     atomic_store(&server->draining, true);
     listener_stop(server->listener);
+    streams_end_all(server->streams);
     return wait_until_none(server, server_active, timeout_ms) ? STATUS_OK : STATUS_BUSY;
 }
 
@@ -230,7 +233,9 @@ void http_server_close(struct http_server *server) {
     if (!server) return;
     atomic_store(&server->draining, true);
     if (server->listener) listener_stop(server->listener);
+    streams_end_all(server->streams);
     if (!stop_workers(server)) return; /* what the responder would use must stay: a leak, no crash */
+    streams_close(server->streams);
     sweeper_close(server->sweeper);
     listener_close(server->listener);
     http_metrics_close(&server->metrics);

@@ -6,3 +6,4 @@ orderly_test(http_server_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_server_test
 orderly_test(http_bodies_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_bodies_test.c USES http_harness LABEL http)
 orderly_test(http_deferred_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_deferred_test.c USES http_harness LABEL http)
 orderly_test(http_limits_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_limits_test.c USES http_harness failing_alloc LABEL http)
+orderly_test(http_stream_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_stream_test.c USES http_harness failing_alloc LABEL http)
