@@ -14,6 +14,7 @@ static const struct command_entry commands[] = {
     {"import", "orders from NDJSON through the log, or a backup back into the store", command_import},
     {"export", "all orders with their history as NDJSON", command_export},
     {"demo", "a bounded stream of believable orders through the API", command_demo},
+    {"simulate", "the hot-key lab: traffic on a Redis, honest times, the hot keys found", command_simulate},
     {"version", "the program's version", command_version},
 };
 

@@ -24,6 +24,7 @@ int command_config(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_demo(int argc, char **argv);
+int command_simulate(int argc, char **argv);
 int command_version(int argc, char **argv);
 
 #endif

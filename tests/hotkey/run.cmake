@@ -1,0 +1,15 @@
+# The run: on a transport without a server under a moved clock, and as a program on real Redis servers.
+add_library(hotkey_fake STATIC fake_transport.c)
+target_include_directories(hotkey_fake PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(hotkey_fake PUBLIC orderly_hotkey)
+orderly_test(hotkey_resp_test SOURCES resp_test.c USES orderly_hotkey)
+orderly_test(hotkey_window_test SOURCES window_test.c USES orderly_hotkey)
+orderly_test(hotkey_run_test SOURCES run_test.c USES hotkey_fake PkgConfig::CMOCKA TIMEOUT 300)
+orderly_test(hotkey_run_day_test SOURCES run_day_test.c USES hotkey_fake TIMEOUT 600)
+orderly_test(hotkey_run_alloc_test SOURCES run_alloc_test.c USES hotkey_fake failing_alloc)
+orderly_test(hotkey_run_private_test SOURCES run_private_test.c USES orderly_hotkey LABEL integration TIMEOUT 300)
+foreach(part simulate simulate_fault)
+  add_test(NAME hotkey_${part} COMMAND ${ORDERLY_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/${part}_test.py)
+  set_tests_properties(hotkey_${part} PROPERTIES LABELS integration TIMEOUT 600
+    ENVIRONMENT "ORDERLY_BINARY=$<TARGET_FILE:orderly>;PYTHONDONTWRITEBYTECODE=1")
+endforeach()
