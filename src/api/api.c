@@ -30,6 +30,7 @@ static void register_metrics(struct api *api) {
     }
     metrics_gauge_callback(metrics, "orderly_api_pending", "Accepted orders that the feed has not reported yet.", "",
                            read_pending, api);
+    hot_orders_show(api->hot_orders, metrics);
 }
 
 /* The feed's thread: the store and the shared cache have this version now. */
@@ -44,12 +45,16 @@ struct api *api_new(const struct api_options *options) {
     if (!api) return NULL;
     api->options = *options;
     api->pending = pending_new(options->pending_max);
-    if (!api->pending) {
+    api->hot_orders = hot_orders_new(options->clock, options->random, options->metrics);
+    if (!api->pending || !api->hot_orders) {
+        hot_orders_free(api->hot_orders);
+        pending_free(api->pending);
         free(api);
         return NULL;
     }
     if (!health_watch_start(&api->health, api)) {
         health_watch_stop(&api->health);
+        hot_orders_free(api->hot_orders);
         pending_free(api->pending);
         free(api);
         return NULL;
@@ -74,6 +79,7 @@ void api_free(struct api *api) {
     sem_destroy(&api->idle);
     pthread_mutex_destroy(&api->waiting_mutex);
     pending_free(api->pending);
+    hot_orders_free(api->hot_orders);
     free(api);
 }
 

@@ -3,6 +3,7 @@
 #define ORDERLY_API_API_H
 
 #include "feed/feed.h"
+#include "hotkey/lab.h"
 #include "http/http.h"
 #include "order_cache/order_cache.h"
 #include "order_store/order_store.h"
@@ -17,6 +18,7 @@ struct api_options {
     struct order_cache *shared_cache; /* Redis; may be NULL */
     struct feed *feed;
     struct pipeline *pipeline; /* in the same process; may be NULL */
+    struct lab *lab;           /* the hot-key lab; NULL: its endpoints answer 503 */
     const struct clock *clock;
     struct random *random;
     const struct log *logger;

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/health_watch.h"
+#include "api/hot_orders.h"
 #include "api/pending.h"
 #include "api/problem.h"
 
@@ -45,6 +46,8 @@ struct api {
     int64_t started_ns;
     struct api_metrics metrics;
     struct health_watch health;
+    struct hot_orders *hot_orders;
+    atomic_int simulation_streams; /* of GET /simulation/events */
     struct api_recheck recheck;
     _Atomic int64_t warned_ns;
     _Atomic uint32_t near_events[API_NEAR_SLOTS];
@@ -106,6 +109,16 @@ void api_get_openapi(struct http_request *request, void *data);
 void api_get_live(struct http_request *request, void *data);
 void api_get_ready(struct http_request *request, void *data);
 void api_get_metrics(struct http_request *request, void *data);
+void api_post_simulation_start(struct http_request *request, void *data);
+void api_post_simulation_stop(struct http_request *request, void *data);
+void api_get_simulation_status(struct http_request *request, void *data);
+void api_get_simulation_events(struct http_request *request, void *data);
+void api_get_simulation_parameters(struct http_request *request, void *data);
+void api_get_simulation_runs(struct http_request *request, void *data);
+void api_get_simulation_run(struct http_request *request, void *data);
+void api_get_simulation_report(struct http_request *request, void *data);
+void api_get_simulation_seconds(struct http_request *request, void *data);
+void api_get_simulation_latency(struct http_request *request, void *data);
 
 /* --- parts --- */
 

@@ -3,20 +3,6 @@
 
 #include <stdio.h>
 
-/* Where the text stops being JSON, as the problem's extension member. */
-static void respond_invalid_json(struct http_request *request, const struct json_error *error) {
-    char detail[256], position[96];
-    snprintf(detail, sizeof detail, "The body is not JSON that this server takes: %s (line %u, column %u).",
-             error->text, error->line, error->column);
-    snprintf(position, sizeof position, "{\"line\":%u,\"column\":%u,\"offset\":%zu}", error->line, error->column,
-             error->offset);
-    struct http_problem problem = api_problem(PROBLEM_INVALID_JSON);
-    problem.detail = json_utf8_is_valid(bytes_of(detail)) ? detail : api_problem_kind(PROBLEM_INVALID_JSON)->detail;
-    problem.extra_name = "position";
-    problem.extra_json = position;
-    http_respond_problem(request, &problem);
-}
-
 static void respond_invalid_order(struct http_request *request, const struct input_errors *errors) {
     struct http_problem_field fields[INPUT_ERRORS_MAX];
     for (size_t i = 0; i < errors->count; i++)
@@ -42,7 +28,7 @@ static bool read_body(const struct create *create, struct input_create *input_ou
         if (status == STATUS_NO_MEMORY)
             api_respond_problem(create->request, PROBLEM_NO_MEMORY);
         else if (status != STATUS_OK)
-            respond_invalid_json(create->request, &error);
+            api_respond_invalid_json(create->request, &error);
         if (status != STATUS_OK) return false;
     }
     struct input_errors errors = {.count = 0};

@@ -147,6 +147,7 @@ static bool wants_fresh(const struct http_request *request) {
 static void handle(struct http_request *request, struct api *api, enum input_dialect dialect) {
     struct lookup lookup = {.request = request, .dialect = dialect};
     if (!api_path_order_id(request, &lookup.order_id)) return;
+    hot_orders_touch(api->hot_orders, &lookup.order_id);
     bool fresh = wants_fresh(request);
     if (!fresh && near_cache_read(api, &lookup.order_id, use_near, &lookup)) return;
     if (!fresh && respond_pending(api, request, dialect, &lookup.order_id, false)) return;

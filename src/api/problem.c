@@ -1,6 +1,10 @@
 /* The table of the endpoints' problems, and which status of a port leads to which. */
 #include "api/problem.h"
 
+#include <stdio.h>
+
+#include "base/json.h"
+
 static const struct api_problem_kind kinds[PROBLEM_COUNT] = {
     [PROBLEM_INVALID_JSON] = {"invalid_json", 400, 0, "The body is not JSON."},
     [PROBLEM_IDEMPOTENCY_KEY] =
@@ -38,6 +42,21 @@ static const struct api_problem_kind kinds[PROBLEM_COUNT] = {
                                      "What is stored here does not match its checksum. See the server's log."},
     [PROBLEM_NO_MEMORY] = {"out_of_memory", 503, 1,
                            "The server is out of memory; nothing was stored. Repeat it later."},
+    [PROBLEM_INVALID_SIMULATION] = {"invalid_simulation", 422, 0,
+                                    "The parameters of the simulation break the rules named in errors."},
+    [PROBLEM_SIMULATION_RUNNING] = {"simulation_running", 400, 0,
+                                    "A simulation runs already, and there is one at a time: stop it first."},
+    [PROBLEM_SIMULATION_NOT_RUNNING] = {"simulation_not_running", 400, 0, "No simulation runs."},
+    [PROBLEM_INVALID_RUN_ID] = {"invalid_run_id", 422, 0, "The run id in the path is not a UUID."},
+    [PROBLEM_RUN_NOT_FOUND] =
+        {"not_found", 404, 0,
+         "There is no run with this id: it has not ended yet, or is older than those that are kept."},
+    [PROBLEM_LAB_UNAVAILABLE] = {"lab_unavailable", 503, 0,
+                                 "This server has no hot-key lab: its directory in the data directory could not be "
+                                 "used. See the server's log."},
+    [PROBLEM_LAB_BUSY] = {"lab_busy", 503, 5,
+                          "A process for the simulation cannot be had now. Ask again later; see the server's log."},
+    [PROBLEM_TOO_MANY_STREAMS] = {"too_many_streams", 503, 5, "Too many streams of events are open. Ask again later."},
 };
 
 const struct api_problem_kind *api_problem_kind(enum api_problem problem) {
@@ -77,6 +96,20 @@ enum api_problem api_problem_of_read(enum status status) {
     case STATUS_NO_MEMORY: return PROBLEM_NO_MEMORY;
     default: return PROBLEM_STORE_UNAVAILABLE;
     }
+}
+
+/* Where the text stops being JSON, as the problem's extension member. */
+void api_respond_invalid_json(struct http_request *request, const struct json_error *error) {
+    char detail[256], position[96];
+    snprintf(detail, sizeof detail, "The body is not JSON that this server takes: %s (line %u, column %u).",
+             error->text, error->line, error->column);
+    snprintf(position, sizeof position, "{\"line\":%u,\"column\":%u,\"offset\":%zu}", error->line, error->column,
+             error->offset);
+    struct http_problem problem = api_problem(PROBLEM_INVALID_JSON);
+    problem.detail = json_utf8_is_valid(bytes_of(detail)) ? detail : api_problem_kind(PROBLEM_INVALID_JSON)->detail;
+    problem.extra_name = "position";
+    problem.extra_json = position;
+    http_respond_problem(request, &problem);
 }
 
 bool api_path_order_id(struct http_request *request, struct uuid *order_id_out) {

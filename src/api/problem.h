@@ -23,6 +23,14 @@ enum api_problem {
     PROBLEM_STORE_UNAVAILABLE,
     PROBLEM_STORED_DATA_DAMAGED,
     PROBLEM_NO_MEMORY,
+    PROBLEM_INVALID_SIMULATION,
+    PROBLEM_SIMULATION_RUNNING,
+    PROBLEM_SIMULATION_NOT_RUNNING,
+    PROBLEM_INVALID_RUN_ID,
+    PROBLEM_RUN_NOT_FOUND,
+    PROBLEM_LAB_UNAVAILABLE,
+    PROBLEM_LAB_BUSY,
+    PROBLEM_TOO_MANY_STREAMS,
     PROBLEM_COUNT
 };
 
@@ -45,6 +53,10 @@ struct http_problem api_problem(enum api_problem problem);
 /* What a failed append or store read means for the client. */
 enum api_problem api_problem_of_append(enum status status);
 enum api_problem api_problem_of_read(enum status status);
+
+/* The body is not JSON: says where and why, as the problem's member "position". */
+struct json_error;
+void api_respond_invalid_json(struct http_request *request, const struct json_error *error);
 
 /* The {order_id} of the path. False: it is none, and the request has been answered (422). */
 bool api_path_order_id(struct http_request *request, struct uuid *order_id_out);

@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "app/engine.h"
 #include "app/leftovers.h"
+#include "app/service_lab.h"
 #include "feed/feed.h"
 #include "pipeline/pipeline.h"
 
@@ -23,6 +24,7 @@ struct service {
     struct engine engine;
     struct feed *feed;
     struct pipeline *pipeline;
+    struct lab *lab; /* NULL: it could not be opened */
     struct api *api;
     struct http_server *server;
     int exit_code;
@@ -72,6 +74,7 @@ static enum status start_api(struct service *service, struct error *error) {
         .shared_cache = service->engine.shared_cache,
         .feed = service->feed,
         .pipeline = service->pipeline,
+        .lab = service->lab,
         .clock = service->app->clock,
         .random = service->app->random,
         .logger = &service->app->log,
@@ -134,15 +137,18 @@ static enum status start(struct service *service, struct error *error) {
         status = feed_open(&options, &service->feed, error);
     }
     if (status == STATUS_OK && service->parts & SERVICE_CONSUMER) status = start_pipeline(service, error);
+    if (status == STATUS_OK && service->parts & SERVICE_API) service->lab = service_lab_open(service->app);
     if (status == STATUS_OK && service->parts & SERVICE_API) status = start_api(service, error);
     if (status == STATUS_OK && service->parts & SERVICE_API) status = start_http(service, error);
     return status;
 }
 
-/* Requests first (they may wait for the pipeline's verdict), then the pipeline, then everything behind them. */
+/* Requests first (they may wait for the pipeline's verdict), then the pipeline, then everything behind them. A run of
+ * the lab ends meanwhile. */
 static bool stop(struct service *service, int timeout_ms) {
     bool drained = true;
     int64_t end_ns = clock_monotonic_ns(service->app->clock) + (int64_t)timeout_ms * 1000000;
+    if (service->lab) lab_stop(service->lab);
     if (service->server && http_server_drain(service->server, timeout_ms / 2) != STATUS_OK) drained = false;
     if (service->pipeline && !service->replay) {
         int64_t left_ms = (end_ns - clock_monotonic_ns(service->app->clock)) / 1000000;
@@ -152,6 +158,7 @@ static bool stop(struct service *service, int timeout_ms) {
     pipeline_close(service->pipeline);
     feed_close(service->feed);
     api_free(service->api);
+    lab_close(service->lab);
     engine_close(&service->engine);
     return drained;
 }

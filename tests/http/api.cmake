@@ -13,6 +13,8 @@ orderly_http_test(api_list_test)
 orderly_http_test(api_bad_input_test)
 orderly_http_test(api_service_test)
 orderly_http_test(api_schemathesis_test)
+orderly_http_test(simulation_test)
+orderly_http_test(simulation_process_test)
 
 # The same service in one process, for tests that look behind the API.
 add_library(api_service STATIC ${CMAKE_CURRENT_LIST_DIR}/api_service.c)

@@ -3,6 +3,7 @@
 
 #include "api/list.h"
 #include "api/problem.h"
+#include "hotkey/lab.h"
 #include "order/currency.h"
 #include "order/decide.h"
 #include "order/input.h"
@@ -99,6 +100,12 @@ static void put_order(struct json_writer *writer) {
     order_write_json(writer, &order);
 }
 
+static void put_simulation(struct json_writer *writer) {
+    json_key(writer, "simulation"), lab_parameters_write_schema(writer);
+    json_key(writer, "runs_max"), json_integer(writer, LAB_HISTORY_MAX);
+    json_key(writer, "listeners_max"), json_integer(writer, LAB_LISTENERS_MAX);
+}
+
 int main(void) {
     struct buffer out;
     struct json_writer writer;
@@ -111,6 +118,7 @@ int main(void) {
     put_currencies(&writer);
     put_limits(&writer);
     put_order(&writer);
+    put_simulation(&writer);
     json_end_object(&writer);
     bool is_written = out.status == STATUS_OK && fwrite(out.data, 1, out.size, stdout) == out.size;
     buffer_free(&out);

@@ -142,6 +142,23 @@ class OpenApi(unittest.TestCase):
         page = operation['responses']['200']['content']['application/json']['schema']
         self.assertEqual(page['maxItems'], self.truth['list_limit_max'])
 
+    def test_simulation_parameters(self):
+        schema = self.schemas['SimulationParameters']
+        self.assertIs(schema['additionalProperties'], False)
+        self.assertEqual(list(schema['properties']), [parameter['name'] for parameter in self.truth['simulation']['parameters']])
+        for parameter in self.truth['simulation']['parameters']:
+            with self.subTest(parameter['name']):
+                described = schema['properties'][parameter['name']]
+                if parameter['choices']:
+                    self.assertEqual(described, {'type': 'string', 'enum': parameter['choices']})
+                else:
+                    self.assertEqual(described, {'type': parameter['type'], 'minimum': parameter['minimum'],
+                                                 'maximum': parameter['maximum']})
+        runs = self.description['paths']['/simulation/runs']['get']
+        self.assertEqual(runs['responses']['200']['content']['application/json']['schema']['maxItems'], self.truth['runs_max'])
+        self.assertIn(f'last {self.truth["runs_max"]} runs', runs['description'])
+        self.assertIn(f'Up to {self.truth["listeners_max"]}', self.description['paths']['/simulation/events']['get']['description'])
+
     def test_the_order_shown(self):
         order, schema = self.truth['order'], self.schemas['Order']
         self.assertEqual(list(schema['properties']), list(order))
