@@ -76,8 +76,10 @@ static const struct lab_parameter table[LAB_PARAMETERS] = {
      "misses unless keys expire.",
      false},
     {"pipeline", LAB_INTEGER, AT(pipeline), 1, LAB_PIPELINE_MAX, NULL, "",
-     "Operations under way on one connection, at most; further ones wait in this program, and their waiting counts. 16 "
-     "leaves room for a client to be late without being held up by its own connection.",
+     "Operations under way on one connection, at most; further ones wait in this program, and their waiting counts. 1 "
+     "is "
+     "what most clients do: they wait for the answer before they send again. More raises the rate that a machine can "
+     "hold.",
      false},
     {"connections", LAB_INTEGER, AT(connections), 0, LAB_CONNECTIONS_MAX, NULL, "",
      "Connections to the server, shared by the clients. 0: one for each client, at most 50, as a service's pool has.",
@@ -118,7 +120,7 @@ void lab_parameters_init(struct lab_parameters *parameters) {
         .zipf_s = 0.99,
         .value_bytes = 100,
         .miss_cost_us = 1000,
-        .pipeline = 16,
+        .pipeline = 1,
         .threads = 1,
     };
 }

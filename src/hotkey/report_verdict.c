@@ -95,6 +95,12 @@ static bool tell_freeze(const struct telling *telling) {
             "What was due meanwhile had to wait: p99 of the response time is %s, while p99 of the service time, "
             "which is all that a tool sees that waits for an answer before it asks again, is %s.",
             p99_of(telling, LAB_RESPONSE).text, p99_of(telling, LAB_SERVICE).text);
+    else if (facts->all[LAB_RESPONSE].p99_ns >= result->frozen_ns / 2)
+        buffer_printf(
+            telling->out,
+            "p99 of the response time is %s. That of the service time is %s, since so many operations were "
+            "under way when it stopped; with a smaller pipeline fewer are, and it would show next to nothing.",
+            p99_of(telling, LAB_RESPONSE).text, p99_of(telling, LAB_SERVICE).text);
     else
         buffer_printf(telling->out,
                       "The longest response took %s; p99 (%s) hides it, as too few operations were due meanwhile.",

@@ -235,6 +235,18 @@ static void the_verdict_names_the_reason(void **state) {
     lab_result_free(&result);
 }
 
+/* With many operations under way when the server stops, the service time shows the wait as well. */
+static void the_verdict_knows_a_deep_pipeline(void **state) {
+    struct lab_result result;
+    sample_result(SAMPLE_FROZEN, &result);
+    for (int class = 0; class < LAB_CLASSES; class ++)
+        *result.times[class][LAB_SERVICE] = *result.times[class][LAB_RESPONSE];
+    char *text = written(&result, lab_result_write_verdict);
+    assert_has(text, "with a smaller pipeline fewer are");
+    free(text);
+    lab_result_free(&result);
+}
+
 /* --- the final table --- */
 
 static void the_table_fits_a_terminal(void **state) {
@@ -348,6 +360,7 @@ int main(void) {
         cmocka_unit_test(of_many_keys_the_most_accessed_are_listed),
         cmocka_unit_test(the_verdict_says_what_happened),
         cmocka_unit_test(the_verdict_names_the_reason),
+        cmocka_unit_test(the_verdict_knows_a_deep_pipeline),
         cmocka_unit_test(the_table_fits_a_terminal),
         cmocka_unit_test(the_table_has_the_figures),
         cmocka_unit_test(hgrm_is_in_ms_and_of_its_own_class_and_time),
