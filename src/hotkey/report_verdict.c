@@ -138,7 +138,7 @@ static bool tell_waiting(const struct telling *telling) {
         buffer_printf(
             telling->out,
             "operations queued before they were sent, because answers came more slowly than new operations fell "
-            "due on %" PRId64 " connections with up to %" PRId64 " under way on each.",
+            "due on %" PRId64 " connections with at most %" PRId64 " under way on each.",
             lab_connections_used(&telling->result->parameters), telling->result->parameters.pipeline);
     return true;
 }

@@ -209,7 +209,7 @@ static void the_verdict_names_the_reason(void **state) {
         histogram_record(result.times[LAB_HOT][LAB_RESPONSE], 80000000);
     text = written(&result, lab_result_write_verdict);
     assert_has(text, "operations queued before they were sent");
-    assert_has(text, "on 50 connections with up to 16 under way on each");
+    assert_has(text, "on 50 connections with at most 1 under way on each");
     free(text);
 
     for (int class = 0; class < LAB_CLASSES; class ++)
