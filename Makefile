@@ -1,6 +1,6 @@
 # Orderly: the commands a person types. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster dev build test test-quick test-sanitize test-faults bench bench-cluster fuzz format lint install clean
+.PHONY: help run run-cluster dev build test test-quick test-sanitize test-faults bench bench-cluster bench-lab fuzz format lint install clean
 
 BUILD := build/release
 PREFIX ?= /usr/local
@@ -60,6 +60,11 @@ bench-cluster: ## ratios on real Kafka, Cassandra and Redis, against their own l
 	@scripts/install_packages run bench cluster
 	@scripts/build release orderly cassandra
 	@bench/cluster
+
+bench-lab: ## the hot-key lab's generator beside redis-benchmark
+	@scripts/install_packages run
+	@scripts/build release orderly
+	@bench/lab
 
 fuzz: ## each fuzzer for FUZZ_SECONDS (60) with clang
 	@scripts/install_packages run test fuzz

@@ -194,7 +194,9 @@ static void what_is_under_way_is_bounded(void **state) {
             (struct event_log_append){.topic = TOPIC_COMMANDS, .records = &records[i], .count = 1, .done = append_done};
         event_log_append(fixture.log, &appends[i]);
     }
-    assert_int_equal(atomic_load(&full), APPENDS - FIT); /* at once */
+    /* At once. What a broker still took in the moment of its freeze has made room. */
+    size_t refused = atomic_load(&full), taken = atomic_load(&ended) - refused;
+    assert_in_range(refused, APPENDS - FIT - taken, APPENDS - FIT);
     broker_do(&broker, "thaw kafka");
     for (int64_t until_ms = now_ms() + FIXTURE_WAIT_MS; atomic_load(&ended) < APPENDS && now_ms() < until_ms;)
         sleep_ms(10);
