@@ -61,9 +61,28 @@ static const char *last_complaint(struct lab_child *child) {
     return line;
 }
 
-/* A run that was stopped before it had begun has nothing to say. */
+/* A run that was stopped before it had begun has nothing to say, also if it did not end by itself: it may have waited
+ * for a target that does not answer. */
 static bool was_stopped_early(const struct lab *lab, int wait_status) {
-    return lab->kill_at_ns && !lab->failure[0] && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+    bool has_ended = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) == 0 : lab->was_killed;
+    return lab->kill_at_ns && !lab->failure[0] && has_ended;
+}
+
+static bool has_begun(const struct lab *lab) {
+    return lab->over_at_ns != INT64_MAX;
+}
+
+static bool was_asked_to_end(const struct lab *lab) {
+    return lab->child.pipes.input_fd < 0;
+}
+
+static void end_by_force(struct lab *lab) {
+    if (has_begun(lab) || !was_asked_to_end(lab)) {
+        lab_fail(lab, "the run did not end when it was told to, and was killed");
+        return;
+    }
+    lab->was_killed = true;
+    lab_child_kill(&lab->child);
 }
 
 /* Why there is no result, in words. */
@@ -188,10 +207,10 @@ static void watch_time(struct lab *lab) {
     int64_t now = now_ns(lab);
     if (lab->was_killed) return;
     if (lab->kill_at_ns && now >= lab->kill_at_ns)
-        lab_fail(lab, "the run did not end when it was told to, and was killed");
+        end_by_force(lab);
     else if (!lab->kill_at_ns && now >= lab->late_at_ns)
         lab_fail(lab, "nothing was heard of the run for %d s, and it was killed",
-                 (int)((lab->over_at_ns == INT64_MAX ? LAB_READY_MS : LAB_SILENCE_MS) / 1000));
+                 (int)((has_begun(lab) ? LAB_SILENCE_MS : LAB_READY_MS) / 1000));
     else if (!lab->kill_at_ns && now >= lab->over_at_ns)
         ask_to_end(lab, now);
 }

@@ -95,6 +95,22 @@ static void test_deaf(void **state) {
     rig_close(rig);
 }
 
+/* It waits for its target, and has nothing to lose: no error, within the same time. */
+static void test_stop_before_it_has_begun(void **state) {
+    struct rig *rig = rig_open("silent", true);
+    start(rig, 60);
+    WAIT_UNTIL(access(rig->history, F_OK) == 0 && entries(rig, "self.json") == 1);
+    pid_t pid = child_of(rig);
+    assert_int_equal(lab_stop(rig->lab), STATUS_OK);
+    clock_manual_advance(&rig->clock, LAB_STOP_MS - 1);
+    pause_ms(200);
+    assert_false(is_gone(pid));
+    advance_until_over(rig, 1);
+    assert_true(is_gone(pid));
+    assert_null(text_of(status_of(rig), "error"));
+    rig_close(rig);
+}
+
 static void test_killed(void **state) {
     struct rig *rig = rig_open("run", true);
     start(rig, 3600);
@@ -170,9 +186,12 @@ static void test_many_listeners(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_misbehaviour),   cmocka_unit_test(test_silence),        cmocka_unit_test(test_deaf),
-        cmocka_unit_test(test_killed),         cmocka_unit_test(test_grandchild),     cmocka_unit_test(test_no_program),
-        cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_many_listeners),
+        cmocka_unit_test(test_misbehaviour),   cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_deaf),           cmocka_unit_test(test_stop_before_it_has_begun),
+
+        cmocka_unit_test(test_killed),         cmocka_unit_test(test_grandchild),
+        cmocka_unit_test(test_no_program),     cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_many_listeners),
     };
     rig_begin(argc, argv);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
