@@ -17,7 +17,6 @@ static const struct {
 } remedies[] = {
     {"Connection refused", "nothing listens there: start Redis, or correct ORDERLY_LAB_REDIS or REDIS_HOST"},
     {"timed out", "it is frozen, overloaded or behind a firewall: see that `redis-cli ping` answers"},
-    {"temporarily unavailable", "it is frozen, overloaded or behind a firewall: see that `redis-cli ping` answers"},
     {"no answer", "it is frozen, overloaded or behind a firewall: see that `redis-cli ping` answers"},
     {"Name or service not known", "correct the name in ORDERLY_LAB_REDIS or REDIS_HOST"},
     {"Temporary failure in name resolution", "see that the name server answers"},
@@ -39,6 +38,7 @@ static const struct {
 
 enum status target_error(const struct target *target, struct error *error, const char *what) {
     const char *remedy = "";
+    if (strstr(what, "temporarily unavailable")) what = "no answer in time"; /* what the system says of a timeout */
     for (size_t i = 0; i < sizeof remedies / sizeof *remedies && !*remedy; i++)
         if (strstr(what, remedies[i].what)) remedy = remedies[i].remedy;
     return error_set(error, STATUS_UNAVAILABLE, "Redis at %.128s:%u: %.200s%s%s", target->host, (unsigned)target->port,

@@ -188,7 +188,6 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_misbehaviour),   cmocka_unit_test(test_silence),
         cmocka_unit_test(test_deaf),           cmocka_unit_test(test_stop_before_it_has_begun),
-
         cmocka_unit_test(test_killed),         cmocka_unit_test(test_grandchild),
         cmocka_unit_test(test_no_program),     cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_many_listeners),

@@ -183,6 +183,7 @@ class Silent(Case):
             begin = time.monotonic()
             error = self.finish('--duration', '1', redis=server, code=1).error()
             self.assertLess(time.monotonic() - begin, 10 * SLOW)
+        self.assertIn('no answer in time; it is frozen', error)
         self.assertIn('redis-cli ping', error)
 
     def test_is_no_redis(self):
