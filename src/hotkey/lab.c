@@ -204,8 +204,9 @@ static void put_run(const struct lab *lab, const struct lab_now *now, struct jso
     put_text(writer, "started_at", started_at, now->is_known);
     int64_t elapsed_ns = now->elapsed_ns;
     if (!elapsed_ns && now->running_since_ns) elapsed_ns = clock_monotonic_ns(lab->clock) - now->running_since_ns;
+    int64_t elapsed_ms = elapsed_ns / 1000000;
     json_key(writer, "elapsed_s");
-    json_double(writer, (double)(elapsed_ns / 1000000) / 1000);
+    json_double(writer, (double)elapsed_ms / 1000);
 }
 
 void lab_write_status(struct lab *lab, struct json_writer *writer) {
