@@ -24,7 +24,7 @@ struct hot_orders {
 };
 
 static struct uuid uuid_of(struct space_saving_key key) {
-    struct uuid order_id;
+    struct uuid order_id = {.bytes = {0}};
     bytes_put_u64(order_id.bytes, key.high);
     bytes_put_u64(order_id.bytes + 8, key.low);
     return order_id;
