@@ -1,6 +1,6 @@
 /* Prints a sample result in one form: what the Python test reads, and what a person looks at.
  *
- *     report_sample frozen html > /tmp/frozen.html */
+ *     report_sample frozen html > frozen.html */
 #include <stdio.h>
 #include <stdlib.h>
 
