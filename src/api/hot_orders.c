@@ -1,5 +1,5 @@
-/* The service's own hot orders, found among its reads by the lab's detector. The reads of one order cost some 20 ns
- * more, and never wait for each other. */
+/* The service's own hot orders, found among its reads by the lab's detector. Reads never wait for each other: one that
+ * would is not counted. */
 #include "api/hot_orders.h"
 
 #include <pthread.h>
